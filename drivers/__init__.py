@@ -1,0 +1,1 @@
+"""Stimulators: interface, wire protocols, emulators."""

@@ -1,0 +1,60 @@
+"""What can go wrong with a stimulator, classed by what the caller does next.
+
+    StimulatorError
+    ├── NotConnected        offer to reconnect; nothing was set off by this call
+    │   └── PortBusy        another program holds the port
+    ├── LinkFault           a query got no usable answer; the device's state is not known
+    │   └── ProtocolError   bytes came, and they break the wire protocol
+    ├── SettingsRefused     read-back differs, or the device cannot do it: nothing was armed
+    ├── PulseRefused        the device says that it did not fire: show, stay safe
+    ├── DeliveryUncertain   a stimulating command was sent and nobody knows: halt, a person decides
+    └── StopRequested       a stop was asked for; `disarm` has been written
+
+A plain bug is an ordinary exception, and is not here.
+"""
+
+from __future__ import annotations
+
+
+class StimulatorError(Exception):
+    """Something a driver reports; the message names the port or the pulse, and the unit."""
+
+
+class NotConnected(StimulatorError):
+    """There is no stimulator on this port, or no longer."""
+
+
+class PortBusy(NotConnected):
+    """Another program holds the port."""
+
+
+class LinkFault(StimulatorError):
+    """An exchange got no usable answer in time."""
+
+
+class ProtocolError(LinkFault):
+    """Bytes came that break the wire protocol.
+
+    Attributes:
+        raw: The offending bytes.
+    """
+
+    def __init__(self, message: str, raw: bytes = b"") -> None:
+        super().__init__(message)
+        self.raw = raw
+
+
+class SettingsRefused(StimulatorError):
+    """The stimulator did not take the settings, or cannot: nothing was armed."""
+
+
+class PulseRefused(StimulatorError):
+    """The stimulator answered that it did not fire; nothing was delivered."""
+
+
+class DeliveryUncertain(StimulatorError):
+    """A stimulating command was sent and no usable answer came back; nobody knows what happened."""
+
+
+class StopRequested(StimulatorError):
+    """A stop was asked for while the driver was busy; `disarm` has already been written."""

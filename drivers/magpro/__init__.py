@@ -1,0 +1,1 @@
+"""MagVenture MagPro: codec, driver and emulator."""

@@ -1,0 +1,1 @@
+"""The physics behind every emulator, its faults, and how it is reached."""

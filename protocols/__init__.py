@@ -1,0 +1,1 @@
+"""What is to be delivered: patterns, schedules, doses and limits; no device, no database."""

@@ -1,0 +1,1 @@
+"""Icons, styles, fonts and templates: data only."""

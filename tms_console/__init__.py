@@ -1,0 +1,1 @@
+"""The console: the program from which a technician runs a session."""

@@ -1,0 +1,1 @@
+"""Delivery: gate, engine, session loop and the process that drives the stimulator."""
