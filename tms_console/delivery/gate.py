@@ -1,0 +1,314 @@
+"""May this be delivered now?  Every check as a value: passed, refused or not applicable.
+
+Pure: the caller gathers the facts immediately before arming and puts the answer on record.
+Checks of login, screening and approval join here together with accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.interface import Capabilities, DeviceStatus
+from protocols.pattern import Train
+
+COIL_STOP_C = 41
+"""Coil surface at which nothing is armed (safety.md, "Other limits"; to be checked there)."""
+
+COIL_WARN_C = 38
+"""Coil surface at which the operator is warned (safety.md, "Other limits")."""
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+"""A session does not start with less room than this on the record's disk."""
+
+CLOCK_SLACK_S = 2.0
+"""The wall clock may be this far behind the newest audit row before the gate closes."""
+
+
+class Answer(StrEnum):
+    """What a check says."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check of the gate.
+
+    Attributes:
+        code: A fixed name, such as `simulated`.
+        answer: What it says.
+        sentence: What was found, with numbers and units.
+        remedy: What to do about a refusal, "" otherwise.
+    """
+
+    code: str
+    answer: Answer
+    sentence: str
+    remedy: str = ""
+
+
+class GateRefused(Exception):
+    """The gate does not allow it; nothing was armed.
+
+    Attributes:
+        refusals: The checks that refused.
+    """
+
+    def __init__(self, refusals: Sequence[CheckResult]) -> None:
+        super().__init__("; ".join(f"{one.sentence} {one.remedy}".strip() for one in refusals))
+        self.refusals = tuple(refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What the gate looks at before a session.
+
+    Attributes:
+        kind: The kind of session; only `rehearsal` can pass until approvals exist.
+        signed_digest: Digest of the authority.
+        content_digest: Digest of what is about to run, computed afresh.
+        proof: How the stimulator was proved simulated, "" if it was not.
+        database_purpose: What the record was made for.
+        free_bytes: Room on the record's disk.
+        behind_s: How far the wall clock is behind the newest audit row; negative when ahead.
+        capabilities: What the stimulator can do.
+        status: What it said of itself just now.
+        loads: Every train with the highest %MSO it may be given at.
+    """
+
+    kind: str
+    signed_digest: str
+    content_digest: str
+    proof: str
+    database_purpose: str
+    free_bytes: int
+    behind_s: float
+    capabilities: Capabilities
+    status: DeviceStatus
+    loads: Sequence[tuple[Train, int]]
+
+
+def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
+    """Return the answers of every check that applies before a session, in a fixed order."""
+    return (
+        _authority(facts),
+        *_person_checks(facts.kind),
+        _digest(facts.signed_digest, facts.content_digest),
+        _simulated(facts),
+        _database(facts),
+        _disk(facts.free_bytes),
+        _wall_clock(facts.behind_s),
+        _deliverable(facts),
+        _coil_present(facts.status),
+        _temperature(facts.status),
+        _device_problem(facts.status),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainFacts:
+    """What the gate looks at before every train again."""
+
+    signed_digest: str
+    content_digest: str
+    status: DeviceStatus
+    coil_at_start: str
+    train: Train
+    intensity_pct_mso: int
+    lowest_pct_mso: int
+    highest_pct_mso: int
+    capabilities: Capabilities
+    pulses_so_far: int
+    pulses_allowed: int
+
+
+def check_train(facts: TrainFacts) -> tuple[CheckResult, ...]:
+    """Return the answers of every check that is repeated before each train."""
+    return (
+        _digest(facts.signed_digest, facts.content_digest),
+        _inside_bounds(facts),
+        _made_by_device(facts.capabilities, [(facts.train, facts.intensity_pct_mso)]),
+        _coil_unchanged(facts),
+        _temperature(facts.status),
+        _device_problem(facts.status),
+        _pulse_budget(facts),
+    )
+
+
+def refusals(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """Return the checks that refused."""
+    return tuple(one for one in results if one.answer is Answer.REFUSED)
+
+
+def require(results: Sequence[CheckResult]) -> None:
+    """Let it pass, or raise GateRefused with every check that refused.
+
+    Raises:
+        GateRefused: At least one check refused.
+    """
+    refused = refusals(results)
+    if refused:
+        raise GateRefused(refused)
+
+
+def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
+    if passed:
+        return CheckResult(code, Answer.PASSED, sentence)
+    return CheckResult(code, Answer.REFUSED, sentence, remedy)
+
+
+def _authority(facts: SessionFacts) -> CheckResult:
+    return _result(
+        "authority",
+        facts.kind == "rehearsal",
+        f"This is a {facts.kind}.",
+        "Only rehearsals can be run: no prescription can be approved in this version.",
+    )
+
+
+def _person_checks(kind: str) -> tuple[CheckResult, ...]:
+    """Login, screening and approval; a rehearsal has no patient, and the record says so."""
+    return tuple(
+        CheckResult(code, Answer.NOT_APPLICABLE, "not applicable: rehearsal")
+        if kind == "rehearsal"
+        else CheckResult(code, Answer.REFUSED, f"There is no {code} on record.", "Not available.")
+        for code in ("login", "screening", "approval")
+    )
+
+
+def _digest(signed: str, content: str) -> CheckResult:
+    return _result(
+        "digest",
+        bool(signed) and signed == content,
+        "What is about to run is what was authorised."
+        if signed == content
+        else f"What is about to run ({content[:12]}) is not what was authorised ({signed[:12]}).",
+        "Load it again; if this happens twice, report it.",
+    )
+
+
+def _simulated(facts: SessionFacts) -> CheckResult:
+    if facts.kind != "rehearsal":
+        return CheckResult("simulated", Answer.NOT_APPLICABLE, f"not applicable: {facts.kind}")
+    return _result(
+        "simulated",
+        bool(facts.proof),
+        f"The stimulator is simulated: {facts.proof}."
+        if facts.proof
+        else "The stimulator is not proved simulated, so it counts as a real one.",
+        "Rehearse on an emulator of this program, or on the port of `tms-console emulate`.",
+    )
+
+
+def _database(facts: SessionFacts) -> CheckResult:
+    return _result(
+        "database",
+        facts.kind != "rehearsal" or facts.database_purpose == "rehearsal",
+        f"The record is a {facts.database_purpose} database.",
+        "Rehearsals have a database of their own: name another file.",
+    )
+
+
+def _disk(free_bytes: int) -> CheckResult:
+    megabytes = free_bytes // (1024 * 1024)
+    return _result(
+        "disk",
+        free_bytes >= LEAST_FREE_BYTES,
+        f"{megabytes} MB are free on the record's disk.",
+        f"Free at least {LEAST_FREE_BYTES // (1024 * 1024)} MB; every pulse must be recorded.",
+    )
+
+
+def _wall_clock(behind_s: float) -> CheckResult:
+    return _result(
+        "wall clock",
+        behind_s <= CLOCK_SLACK_S,
+        "The clock agrees with the record."
+        if behind_s <= CLOCK_SLACK_S
+        else f"The clock is {behind_s:.0f} s behind the newest entry of the record.",
+        "Set the computer's clock; an administrator records the correction.",
+    )
+
+
+def _deliverable(facts: SessionFacts) -> CheckResult:
+    return _made_by_device(facts.capabilities, facts.loads)
+
+
+def _made_by_device(capabilities: Capabilities, loads: Sequence[tuple[Train, int]]) -> CheckResult:
+    """The device can make every train at every intensity it may be given at."""
+    for train, intensity in loads:
+        if not capabilities.min_pct_mso <= intensity <= capabilities.max_pct_mso:
+            return CheckResult(
+                "capability",
+                Answer.REFUSED,
+                f"{intensity} %MSO is outside what {capabilities.identity.model} takes.",
+                f"Between {capabilities.min_pct_mso} and {capabilities.max_pct_mso} %MSO can be "
+                "prescribed.",
+            )
+        why_not = capabilities.refusal(train, intensity)
+        if why_not is not None:
+            return CheckResult("capability", Answer.REFUSED, why_not, "Prescribe what it can make.")
+    return CheckResult("capability", Answer.PASSED, f"{capabilities.identity.model} can make it.")
+
+
+def _inside_bounds(facts: TrainFacts) -> CheckResult:
+    return _result(
+        "intensity",
+        facts.lowest_pct_mso <= facts.intensity_pct_mso <= facts.highest_pct_mso,
+        f"{facts.intensity_pct_mso} %MSO; {facts.lowest_pct_mso} to {facts.highest_pct_mso} %MSO "
+        "is authorised.",
+        "Stay inside the authorised bounds.",
+    )
+
+
+def _coil_present(status: DeviceStatus) -> CheckResult:
+    return _result(
+        "coil",
+        bool(status.coil),
+        f"Coil {status.coil}." if status.coil else "No coil is connected.",
+        "Connect the coil.",
+    )
+
+
+def _coil_unchanged(facts: TrainFacts) -> CheckResult:
+    return _result(
+        "coil",
+        facts.status.coil == facts.coil_at_start,
+        f"Coil {facts.status.coil or 'none'}; the session began with {facts.coil_at_start}.",
+        "Connect the coil that the session began with and start again.",
+    )
+
+
+def _temperature(status: DeviceStatus) -> CheckResult:
+    if status.coil_temperature_c is None:
+        return CheckResult("temperature", Answer.PASSED, "The coil's temperature is not reported.")
+    return _result(
+        "temperature",
+        status.coil_temperature_c < COIL_STOP_C,
+        f"The coil is at {status.coil_temperature_c} °C.",
+        f"Let it cool: nothing is armed from {COIL_STOP_C} °C on.",
+    )
+
+
+def _device_problem(status: DeviceStatus) -> CheckResult:
+    return _result(
+        "stimulator",
+        not status.problem,
+        status.problem or "The stimulator reports no problem.",
+        "See to the stimulator.",
+    )
+
+
+def _pulse_budget(facts: TrainFacts) -> CheckResult:
+    after = facts.pulses_so_far + facts.train.pulses
+    return _result(
+        "pulses",
+        after <= facts.pulses_allowed,
+        f"{facts.pulses_so_far} pulses given or unknown, {facts.train.pulses} more to come, "
+        f"{facts.pulses_allowed} authorised.",
+        "Nothing more may be given today.",
+    )

@@ -1,0 +1,227 @@
+"""The rules of a session: `step(plan, state, event)` gives the next state and what to do about it.
+
+Pure: nothing here waits, fires or writes.  Only `Armed` leads to `Deliver`, each shot is
+delivered at most once and in order, and Stop is answered in every state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tms_console.delivery.plan import Plan
+from tms_console.delivery.states import (
+    Armed,
+    Arming,
+    AwaitDue,
+    Begun,
+    CameDue,
+    Check,
+    Checked,
+    Checking,
+    Deliver,
+    Delivering,
+    Disarm,
+    Effect,
+    Ended,
+    EndState,
+    Event,
+    Faulted,
+    Finish,
+    HostLost,
+    Idle,
+    IllegalEvent,
+    IntensityPressed,
+    MadeReady,
+    MakeReady,
+    Note,
+    Paused,
+    PausePressed,
+    Progress,
+    Refused,
+    Resting,
+    ResumePressed,
+    RunningState,
+    Settle,
+    ShotDoubtful,
+    ShotOver,
+    State,
+    StopPressed,
+    Ticked,
+)
+
+SHIFT_FROM_NS = 2_000_000
+"""A train start later than this moves the rest of the session, so that no rest is shortened."""
+
+CHANGE_OVER = "coil change-over: move the coil to the next block's position"
+
+Next = tuple[State, Sequence[Effect]]
+
+
+def step(plan: Plan, state: State, event: Event) -> Next:
+    """Return the next state and its effects, in the order in which they are to be done.
+
+    Raises:
+        IllegalEvent: The event cannot happen in this state; a bug, never a person's doing.
+    """
+    match state, event:
+        case Ended(), StopPressed():
+            return state, [Disarm()]
+        case Ended(), _:
+            return state, []  # an answer to something already on its way when the session ended
+        case _, StopPressed(reason):
+            return _end(EndState.STOPPED, reason)
+        case _, HostLost(sentence):
+            return _end(EndState.INTERRUPTED, sentence)
+        case _, Faulted(sentence):
+            return _end(EndState.FAILED, sentence)
+        case Idle(), Begun():
+            intensities = tuple(block.intensity_pct_mso for block in plan.blocks)
+            return Resting(Progress(0, 0, intensities)), []
+        case Idle(), PausePressed() | ResumePressed() | IntensityPressed() | Ticked():
+            return state, []
+        case Idle(), _:
+            raise IllegalEvent(f"{event} before the session began")
+        case _, IntensityPressed(wanted):
+            return _move_intensity(plan, state, wanted)
+        case _, PausePressed(reason):
+            return _ask_for_pause(state, reason)
+        case _, ResumePressed(now_ns):
+            return _resume(plan, state, now_ns)
+        case _:
+            return _go_on(plan, state, event)
+
+
+def _go_on(plan: Plan, state: RunningState, event: Event) -> Next:  # noqa: PLR0912 - one row each
+    """Return what follows when nobody pressed anything and nothing went wrong outside."""
+    match state, event:
+        case Resting(progress), Ticked(now_ns):
+            if now_ns < due_ns(plan, progress) - plan.preparation_ns:
+                return state, []
+            intensity = plan.intensity(progress.next, progress.intensities)
+            return Checking(progress), [Check(progress.next, intensity)]
+        case Paused(_, since_ns, why), Ticked(now_ns):
+            if now_ns - since_ns <= plan.longest_pause_ns:
+                return state, []
+            longest_s = plan.longest_pause_ns // 1_000_000_000
+            return _end(EndState.STOPPED, f"the pause ({why}) lasted longer than {longest_s} s")
+        case Checking(progress), Checked(now_ns):
+            return _after_check(plan, progress, now_ns)
+        case Checking(), Refused(sentence):
+            return _end(EndState.FAILED, sentence)
+        case Arming(_, due), MadeReady():
+            return Armed(state.progress, due, state.intensity_pct_mso), [AwaitDue(due)]
+        case Arming(), Refused(sentence):
+            return _end(EndState.FAILED, sentence)
+        case Armed(progress, due, intensity), CameDue():
+            return Delivering(progress, intensity), [Deliver(progress.next, due)]
+        case Delivering(progress), ShotOver(last_pulse_ns, late_ns):
+            return _after_shot(plan, progress, last_pulse_ns, late_ns)
+        case Delivering(), ShotDoubtful(sentence):
+            return _end(EndState.FAILED, sentence)
+        case _, Ticked():
+            return state, []
+        case _:
+            raise IllegalEvent(f"{event} while {state}")
+
+
+def due_ns(plan: Plan, progress: Progress) -> int:
+    """Return when the next shot is due, pauses counted, as an offset from the origin."""
+    return plan.shots[progress.next].due_ns + progress.shift_ns
+
+
+def _after_check(plan: Plan, progress: Progress, now_ns: int) -> Next:
+    """Pause if that was asked for meanwhile; else commit the shot at a time that can be kept."""
+    if progress.pause:
+        return _pause(progress, now_ns, progress.pause)
+    late_ns = max(0, now_ns + plan.arming_ns - due_ns(plan, progress))
+    progress = replace(progress, shift_ns=progress.shift_ns + late_ns)
+    intensity = plan.intensity(progress.next, progress.intensities)
+    due = due_ns(plan, progress)
+    effects: list[Effect] = [MakeReady(progress.next, due, intensity)]
+    if late_ns:
+        effects.insert(0, Note("shifted", _shift_words(late_ns, "the checks took longer")))
+    return Arming(progress, due, intensity), effects
+
+
+def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int) -> Next:
+    """Go on to the next shot, to a pause, or to the end."""
+    following = progress.next + 1
+    effects: list[Effect] = []
+    if late_ns > SHIFT_FROM_NS:
+        progress = replace(progress, shift_ns=progress.shift_ns + late_ns)
+        effects.append(Note("shifted", _shift_words(late_ns, "the last command was late")))
+    if following == len(plan.shots):
+        finish = Finish(EndState.COMPLETED, "complete")
+        return Ended(finish.state, finish.reason), [*effects, Disarm(), Settle(), finish]
+    moves = plan.shots[following].scheduled.block != plan.shots[progress.next].scheduled.block
+    progress = replace(progress, next=following, last_pulse_ns=last_pulse_ns)
+    if progress.pause:
+        state, pausing = _pause(progress, last_pulse_ns, progress.pause)
+        return state, [*effects, *pausing]
+    if moves and plan.waits_between_blocks:
+        state, pausing = _pause(progress, last_pulse_ns, CHANGE_OVER)
+        return state, [*effects, *pausing]
+    return Resting(progress), effects
+
+
+def _ask_for_pause(state: RunningState, reason: str) -> Next:
+    match state:
+        case Resting(progress):
+            since_ns = progress.last_pulse_ns or 0
+            return _pause(progress, since_ns, reason)
+        case Paused():
+            return state, [Note("pause asked again", reason)]
+        case _:
+            asked = replace(state.progress, pause=reason)
+            return replace(state, progress=asked), [Note("pause asked", reason)]
+
+
+def _pause(progress: Progress, since_ns: int, why: str) -> Next:
+    """Disarm and wait; the pause is counted from the last pulse."""
+    return Paused(replace(progress, pause=""), since_ns, why), [Disarm(), Note("paused", why)]
+
+
+def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
+    """Go on no sooner than the prescribed rest after the last pulse."""
+    match state:
+        case Paused(progress, since_ns):
+            if now_ns - since_ns > plan.longest_pause_ns:
+                return _go_on(plan, state, Ticked(now_ns))
+            earliest_ns = now_ns + plan.preparation_ns
+            if progress.next and progress.last_pulse_ns is not None:
+                shots = plan.shots
+                rest_ns = shots[progress.next].due_ns - shots[progress.next - 1].last_due_ns
+                earliest_ns = max(earliest_ns, progress.last_pulse_ns + rest_ns)
+            late_ns = max(0, earliest_ns - due_ns(plan, progress))
+            moved = replace(progress, shift_ns=progress.shift_ns + late_ns)
+            return Resting(moved), [Note("resumed", _shift_words(late_ns, "pause"))]
+        case _ if state.progress.pause:
+            kept = replace(state.progress, pause="")
+            return replace(state, progress=kept), [Note("pause withdrawn", "")]
+        case _:
+            return state, []
+
+
+def _move_intensity(plan: Plan, state: RunningState, wanted: int) -> Next:
+    """Take the new intensity from the next shot on, if it is inside the signed bounds."""
+    progress = state.progress
+    upcoming = progress.next + (1 if isinstance(state, Arming | Armed | Delivering) else 0)
+    if upcoming == len(plan.shots):
+        return state, [Note("intensity refused", f"{wanted} %MSO: no shot is left to change")]
+    index = plan.shots[upcoming].scheduled.block - 1
+    bounds, now = plan.blocks[index], progress.intensities[index]
+    if not bounds.lowest_pct_mso <= wanted <= bounds.highest_pct_mso:
+        allowed = f"allowed {bounds.lowest_pct_mso} to {bounds.highest_pct_mso} %MSO"
+        return state, [Note("intensity refused", f"{wanted} %MSO: {allowed}; stays {now} %MSO")]
+    intensities = (*progress.intensities[:index], wanted, *progress.intensities[index + 1 :])
+    moved = replace(state, progress=replace(progress, intensities=intensities))
+    return moved, [Note("intensity", f"block {index + 1}: {now} to {wanted} %MSO, from the next")]
+
+
+def _end(state: EndState, reason: str) -> Next:
+    return Ended(state, reason), [Disarm(), Settle(), Finish(state, reason)]
+
+
+def _shift_words(late_ns: int, why: str) -> str:
+    return f"everything from here on is {late_ns / 1e9:.6f} s later than planned: {why}"
