@@ -49,11 +49,27 @@ class SettingsRefused(StimulatorError):
 
 
 class PulseRefused(StimulatorError):
-    """The stimulator answered that it did not fire; nothing was delivered."""
+    """The stimulator answered that it did not fire; nothing was delivered.
+
+    Attributes:
+        commanded_ns: When the command's bytes went to the port, None if none was sent.
+    """
+
+    def __init__(self, message: str, commanded_ns: int | None = None) -> None:
+        super().__init__(message)
+        self.commanded_ns = commanded_ns
 
 
 class DeliveryUncertain(StimulatorError):
-    """A stimulating command was sent and no usable answer came back; nobody knows what happened."""
+    """A stimulating command was sent and no usable answer came back; nobody knows what happened.
+
+    Attributes:
+        commanded_ns: When its bytes went to the port.
+    """
+
+    def __init__(self, message: str, commanded_ns: int) -> None:
+        super().__init__(message)
+        self.commanded_ns = commanded_ns
 
 
 class StopRequested(StimulatorError):

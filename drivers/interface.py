@@ -27,7 +27,14 @@ class Clock(Protocol):
         ...
 
     def wait_until(self, deadline_ns: int) -> None:
-        """Return once the clock shows at least the deadline; at once if it already does."""
+        """Return once the clock shows at least the deadline; at once if it already does.
+
+        As exact as the machine allows, and it keeps a core busy at the end.
+        """
+        ...
+
+    def rest_until(self, deadline_ns: int) -> None:
+        """The same without keeping a core busy; some 0.1 ms late."""
         ...
 
 
@@ -63,19 +70,6 @@ class DeviceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimit:
-    """Up to this intensity the device gives at most this rate; ratios are exact text.
-
-    Attributes:
-        up_to_pct_mso: Highest intensity the limit holds for.
-        max_hz: Highest rate there.
-    """
-
-    up_to_pct_mso: int
-    max_hz: float
-
-
-@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What this unit can do as it stands, read once after opening.
 
@@ -87,6 +81,8 @@ class Capabilities:
         min_pct_mso: Lowest intensity it takes.
         max_pct_mso: Highest intensity it takes.
         has_stimulus_counter: True if it answers with a count of its own stimuli.
+        checking_s: Setting it for a train and reading everything back takes at most this long.
+        arming_s: Making it able to fire takes at most this long.
         refusal: Says why the train cannot be made at that intensity and what could be, or None.
     """
 
@@ -97,6 +93,8 @@ class Capabilities:
     min_pct_mso: int
     max_pct_mso: int
     has_stimulus_counter: bool
+    checking_s: float
+    arming_s: float
     refusal: Callable[[Train, int], str | None] = field(repr=False, compare=False)
 
 
@@ -139,17 +137,34 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class CommandReceipt:
-    """A stimulating command that the device took.
+class StartReceipt:
+    """A train that the device started.
 
     Attributes:
-        commanded_ns: When its bytes went to the port.
+        commanded_ns: When the command's bytes went to the port.
         accepted_ns: When the device was seen to have taken it (its acknowledgement, the report
             that the train runs, or the first pulse's own report).
     """
 
     commanded_ns: int
     accepted_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PulseReceipt:
+    """One pulse that the device gave.
+
+    Attributes:
+        commanded_ns: When the command's bytes went to the port.
+        observed_ns: When the device's acknowledgement or report had arrived.
+        reported: True if the device reported this very pulse, False if it only took the trigger.
+        realised_a_us: Its own di/dt in A/us, None if it does not say.
+    """
+
+    commanded_ns: int
+    observed_ns: int
+    reported: bool
+    realised_a_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,23 +281,37 @@ class Stimulator(Protocol):
         """
         ...
 
-    def fire(self, not_after_ns: int) -> CommandReceipt | None:
+    def identify(self) -> DeviceIdentity:
+        """Ask the device once who it is.
+
+        Raises:
+            LinkFault: No usable answer.
+            NotConnected: The device is gone.
+        """
+        ...
+
+    def fire(self, not_after_ns: int) -> PulseReceipt | None:
         """Give one pulse now, or return None if the clock is past `not_after_ns`; never twice.
 
         Raises:
             PulseRefused: Nothing was delivered.
             DeliveryUncertain: The command was sent, and nobody knows.
+            StopRequested: A stop was asked for before the command was sent.
+            NotConnected: The device is gone; the command was not taken by the port.
         """
         ...
 
-    def start_train(self, not_after_ns: int) -> CommandReceipt | None:
+    def start_train(self, not_after_ns: int) -> StartReceipt | None:
         """Start the configured train once, or return None if the clock is past `not_after_ns`.
 
         Returns when the start was accepted.
 
         Raises:
             PulseRefused: Nothing was delivered.
-            DeliveryUncertain: The command was sent, and nobody knows.
+            DeliveryUncertain: The command was sent, and nobody knows; also when a stop was asked
+                for while the answer was awaited (`disarm` has been written then).
+            StopRequested: A stop was asked for before the command was sent.
+            NotConnected: The device is gone; the command was not taken by the port.
         """
         ...
 

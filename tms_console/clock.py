@@ -26,6 +26,11 @@ class RealClock:
             if left_ns > COARSE_BEFORE_NS:
                 time.sleep((left_ns - COARSE_BEFORE_NS) / 1e9)
 
+    def rest_until(self, deadline_ns: int) -> None:
+        """Return once the clock shows the deadline, as late as a sleeping thread wakes up."""
+        while (left_ns := deadline_ns - time.perf_counter_ns()) > 0:
+            time.sleep(left_ns / 1e9)
+
 
 class VirtualClock:
     """Time that stands still until it is waited for; one thread uses it."""
@@ -42,3 +47,7 @@ class VirtualClock:
     def wait_until(self, deadline_ns: int) -> None:
         """Move the time to the deadline, never back."""
         self._now_ns = max(self._now_ns, deadline_ns)
+
+    def rest_until(self, deadline_ns: int) -> None:
+        """Move the time to the deadline, never back."""
+        self.wait_until(deadline_ns)

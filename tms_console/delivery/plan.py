@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from protocols.dose import ramp_intensity
 from protocols.pattern import Ramp, Train
 from protocols.prescription import SessionContent
-from protocols.schedule import ScheduledTrain, schedule_session
+from protocols.schedule import ScheduledTrain
 
 HOST_TIMED_UP_TO_HZ = Fraction(1)
 """Trains at this rate or slower are given pulse by pulse (architecture.md, "Two processes")."""
@@ -49,8 +49,9 @@ class Shot:
     @property
     def offsets_ns(self) -> NDArray[np.int64]:
         """Due times of its pulses from its own first one, shape (pulses,)."""
-        due = self.scheduled.due_ns if self.pulse is None else self.scheduled.due_ns[:1]
-        return due - due[0]
+        due: NDArray[np.int64] = self.scheduled.due_ns[: None if self.pulse is None else 1]
+        offsets: NDArray[np.int64] = due - due[0]
+        return offsets
 
     @property
     def first_pulse(self) -> int:
@@ -86,6 +87,7 @@ class BlockBounds:
     lowest_pct_mso: int
     highest_pct_mso: int
     ramp: Ramp | None
+    step_pct_mso: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +121,7 @@ class Plan:
         scheduled = self.shots[shot].scheduled
         block = self.blocks[scheduled.block - 1]
         chosen = intensities[scheduled.block - 1]
-        return (
-            chosen
-            if block.ramp is None
-            else ramp_intensity(chosen, block.ramp, scheduled.number_in_block)
-        )
+        return ramp_intensity(chosen, block.ramp, scheduled.number_in_block, block.step_pct_mso)
 
 
 def is_host_timed(train: Train) -> bool:
@@ -143,7 +141,7 @@ def plan_session(
     Raises:
         ValueError: A train that the device would time lasts longer than 60 s.
     """
-    schedule = schedule_session(content.blocks)
+    schedule = content.schedule()
     shots: list[Shot] = []
     for scheduled in schedule.trains:
         if is_host_timed(scheduled.train):
@@ -163,6 +161,7 @@ def plan_session(
                 block.lowest_pct_mso,
                 block.highest_pct_mso,
                 block.pattern.ramp,
+                block.step_pct_mso,
             )
             for block in content.blocks
         ),
