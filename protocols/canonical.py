@@ -1,0 +1,146 @@
+"""Reads fixed values back from JSON: each field once, of exactly its type, none left over.
+
+It knows nothing of doses; `protocols.prescription` says which fields there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from fractions import Fraction
+from types import TracebackType
+from typing import Self, TypeVar
+
+from protocols.exact import parse_ratio, ratio_text
+
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | dict[str, "JsonValue"]
+_Member = TypeVar("_Member", bound=StrEnum)
+_BEYOND_PART = 10**15  # below 2^53, and what parse_ratio reads back
+_LONGEST_TEXT = 10_000
+
+
+class ContentError(ValueError):
+    """Values that are no content of a session; the message names the field and what is allowed."""
+
+
+def check_text(name: str, text: str) -> None:
+    """Raise ContentError unless the text can be shown, stored and hashed."""
+    if not text.strip() or len(text) > _LONGEST_TEXT:
+        raise ContentError(f"{name} is a text of 1 to {_LONGEST_TEXT} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ContentError(f"{name} holds half a character (a lone surrogate)") from error
+
+
+def check_ratio(name: str, value: Fraction) -> None:
+    """Raise ContentError unless numerator and denominator have at most 15 digits."""
+    if max(abs(value.numerator), value.denominator) >= _BEYOND_PART:
+        raise ContentError(f"{name}: a ratio has at most 15 digits above and below the line")
+
+
+class Record:
+    """One JSON object being read; leaving the `with` block refuses fields nobody asked for.
+
+    Used as a context manager it turns a ValueError inside into a ContentError with the place.
+    """
+
+    def __init__(self, values: JsonValue, place: str = "") -> None:
+        if not isinstance(values, dict):
+            raise ContentError(f"{place or 'the content'} is an object, not {_kind(values)}")
+        self._values = values
+        self._place = place
+        self._read: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Return the record."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Refuse unread fields; name the place of a ValueError."""
+        if isinstance(error, ContentError):
+            return
+        if isinstance(error, ValueError):
+            raise ContentError(f"{self._place or 'the content'}: {error}") from error
+        if kind is None and (unread := set(self._values) - self._read):
+            raise ContentError(f"{self._path(sorted(unread)[0])} is not a field of the content")
+
+    def text(self, name: str) -> str:
+        """Get a text."""
+        value = self._get(name)
+        if not isinstance(value, str):
+            raise ContentError(f"{self._path(name)} is a text, not {_kind(value)}")
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """Get a text or null."""
+        return None if self._get(name) is None else self.text(name)
+
+    def integer(self, name: str) -> int:
+        """Get an integer; true and false are none."""
+        value = self._get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ContentError(f"{self._path(name)} is an integer, not {_kind(value)}")
+        return value
+
+    def ratio(self, name: str) -> Fraction:
+        """Get an exact ratio, written in lowest terms with its denominator (`18/1`)."""
+        text = self.text(name)
+        try:
+            value = parse_ratio(text)
+        except ValueError as error:
+            raise ContentError(f"{self._path(name)}: {error}") from error
+        if ratio_text(value) != text:
+            raise ContentError(f"{self._path(name)} is {text!r}: write {ratio_text(value)!r}")
+        return value
+
+    def member(self, name: str, members: type[_Member]) -> _Member:
+        """Get one of a closed list of words."""
+        text = self.text(name)
+        try:
+            return members(text)
+        except ValueError as error:
+            allowed = ", ".join(members)
+            raise ContentError(
+                f"{self._path(name)} is {text[:40]!r}: allowed are {allowed}"
+            ) from error
+
+    def optional(self, name: str) -> Record | None:
+        """Get an object or null."""
+        value = self._get(name)
+        return None if value is None else Record(value, self._path(name))
+
+    def records(self, name: str) -> list[Record]:
+        """Get a list of objects."""
+        values = self._get(name)
+        if not isinstance(values, list):
+            raise ContentError(f"{self._path(name)} is a list, not {_kind(values)}")
+        return [Record(value, f"{self._path(name)}[{k}]") for k, value in enumerate(values, 1)]
+
+    def _get(self, name: str) -> JsonValue:
+        if name not in self._values:
+            raise ContentError(f"{self._path(name)} is missing")
+        self._read.add(name)
+        return self._values[name]
+
+    def _path(self, name: str) -> str:
+        return f"{self._place}.{name[:60]}" if self._place else name[:60]
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return f"{value!r:.40}"
