@@ -1,0 +1,305 @@
+"""How each operation becomes rows: the statements, and the audit row that goes with them.
+
+Transactions, threads and failures belong to `writer`; the rules that any SQLite tool must obey are
+in schema/*.sql.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, func, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from tms_console.records.audit import AuditChain
+from tms_console.records.canonical import Json
+from tms_console.records.digests import (
+    BEGIN_COLUMNS,
+    train_subject,
+)
+from tms_console.records.errors import IllegalOperation
+from tms_console.records.operations import (
+    AuditNote,
+    BeginPulse,
+    BeginSession,
+    BeginTrain,
+    EndSession,
+    EndTrain,
+    Frames,
+    Operation,
+    PulsesFinal,
+    SessionEvent,
+    TrainCommanded,
+    UnplannedPulse,
+)
+from tms_console.records.sealing import (
+    Sealed,
+    end_session,
+    end_train,
+    seal_session,
+    seal_train,
+    session_id,
+    train_row,
+)
+from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
+
+_FINALISE = (
+    update(PULSE)
+    .where(
+        PULSE.c.session_id == bindparam("s"),
+        PULSE.c.number == bindparam("n"),
+        PULSE.c.outcome == "commanded",
+    )
+    .values(
+        outcome=bindparam("o"),
+        evidence=bindparam("e"),
+        commanded_ns=func.coalesce(bindparam("c"), PULSE.c.commanded_ns),
+        observed_ns=bindparam("seen"),
+        realised_a_us=bindparam("a"),
+    )
+)
+
+
+def needs_preparation(operation: Operation) -> bool:
+    """Return True for an operation whose digests are computed before its transaction begins."""
+    return isinstance(operation, EndTrain | EndSession)
+
+
+def prepare(connection: Connection, operation: Operation) -> Sealed | None:
+    """Compute what an operation seals, so that nothing but writing happens under the write lock.
+
+    Only the holder of the session lock writes these rows, so they do not change in between;
+    `store` compares the counts all the same.
+
+    Raises:
+        IllegalOperation: The session or train is not on record, or a pulse has no outcome yet.
+    """
+    match operation:
+        case EndTrain():
+            return seal_train(
+                connection,
+                operation.session_uid,
+                operation.train_number,
+                {
+                    "started_ns": operation.started_ns,
+                    "ended_ns": operation.ended_ns,
+                    "outcome": operation.outcome.value,
+                },
+            )
+        case EndSession():
+            return seal_session(
+                connection,
+                operation.session_uid,
+                {
+                    "state": operation.state.value,
+                    "end_reason": operation.end_reason,
+                    "ended_at": operation.ended_at,
+                },
+                operation.actor,
+            )
+        case _:
+            return None
+
+
+def store(
+    connection: Connection, chain: AuditChain, operation: Operation, sealed: Sealed | None = None
+) -> None:
+    """Write one operation and its audit row inside the caller's transaction.
+
+    Raises:
+        IllegalOperation: It contradicts what is on record; roll back.
+    """
+    try:
+        _store(connection, chain, operation, sealed)
+    except IntegrityError as error:
+        raise IllegalOperation(f"{operation.op}: {error.orig}") from error
+
+
+def _store(
+    connection: Connection, chain: AuditChain, operation: Operation, sealed: Sealed | None
+) -> None:
+    match operation, sealed:
+        case BeginSession(), _:
+            _begin_session(connection, chain, operation)
+        case BeginTrain(), _:
+            _begin_train(connection, chain, operation)
+        case BeginPulse(), _:
+            _begin_pulse(connection, operation)
+        case TrainCommanded(), _:
+            _train_commanded(connection, operation)
+        case PulsesFinal(), _:
+            _pulses_final(connection, operation)
+        case UnplannedPulse(), _:
+            _unplanned_pulse(connection, chain, operation)
+        case EndTrain(), Sealed():
+            end_train(connection, chain, operation.session_uid, operation.train_number, sealed)
+        case SessionEvent(), _:
+            _session_event(connection, chain, operation)
+        case Frames(), _:
+            _frames(connection, operation)
+        case EndSession(), Sealed():
+            end_session(connection, chain, operation.session_uid, sealed)
+        case AuditNote(), _:
+            detail = {"uid": operation.uid, "text": operation.detail}
+            chain.append(operation.action, operation.subject, detail, operation.actor)
+        case _:
+            raise IllegalOperation(f"{operation.op}: it was not prepared before its transaction")
+
+
+def _begin_session(connection: Connection, chain: AuditChain, begin: BeginSession) -> None:
+    values: dict[str, Json] = {
+        name: getattr(begin, name)
+        for name in BEGIN_COLUMNS
+        if name not in {"console_uid", "simulated", "kind"}
+    }
+    values["console_uid"] = chain.head.console_uid
+    values["simulated"] = int(begin.simulated_proof is not None)
+    values["kind"] = begin.kind.value
+    connection.execute(insert(SESSION), values | {"state": "running"})
+    chain.append("session.begin", f"session:{begin.uid}", values, begin.actor)
+
+
+def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -> None:
+    session = session_id(connection, begin.session_uid)
+    train = connection.execute(
+        insert(TRAIN),
+        {
+            "session_id": session,
+            "block": begin.block,
+            "number": begin.number,
+            "intensity_pct_mso": begin.intensity_pct_mso,
+            "planned_start_ns": begin.planned_start_ns,
+            "outcome": "running",
+        },
+    ).inserted_primary_key
+    if begin.planned_ns:
+        common = {
+            "session_id": session,
+            "train_id": train[0],
+            "intensity_pct_mso": begin.intensity_pct_mso,
+            "outcome": "commanded",
+            "evidence": "none",
+        }
+        connection.execute(
+            insert(PULSE),
+            [
+                common | {"number": number, "planned_ns": planned_ns}
+                for number, planned_ns in enumerate(begin.planned_ns, begin.first_pulse)
+            ],
+        )
+    chain.append(
+        "train.begin",
+        train_subject(begin.session_uid, begin.number),
+        {
+            "block": begin.block,
+            "intensity_pct_mso": begin.intensity_pct_mso,
+            "planned_start_ns": begin.planned_start_ns,
+            "first_pulse": begin.first_pulse,
+            "pulses": len(begin.planned_ns),
+        },
+    )
+
+
+def _begin_pulse(connection: Connection, begin: BeginPulse) -> None:
+    train = train_row(connection, begin.session_uid, begin.train_number)
+    connection.execute(
+        insert(PULSE),
+        {
+            "session_id": train.session_id,
+            "number": begin.number,
+            "train_id": train.id,
+            "intensity_pct_mso": begin.intensity_pct_mso,
+            "planned_ns": begin.planned_ns,
+            "outcome": "commanded",
+            "evidence": "none",
+        },
+    )
+
+
+def _train_commanded(connection: Connection, commanded: TrainCommanded) -> None:
+    train = train_row(connection, commanded.session_uid, commanded.train_number)
+    connection.execute(
+        update(PULSE)
+        .where(
+            PULSE.c.session_id == train.session_id,
+            PULSE.c.train_id == train.id,
+            PULSE.c.outcome == "commanded",
+            PULSE.c.commanded_ns.is_(None),
+        )
+        .values(commanded_ns=commanded.commanded_ns)
+    )
+
+
+def _pulses_final(connection: Connection, final: PulsesFinal) -> None:
+    session = session_id(connection, final.session_uid)
+    if not final.results:
+        return
+    done = connection.execute(
+        _FINALISE,
+        [
+            {
+                "s": session,
+                "n": result.number,
+                "o": result.outcome.value,
+                "e": result.evidence.value,
+                "c": result.commanded_ns,
+                "seen": result.observed_ns,
+                "a": result.realised_a_us,
+            }
+            for result in final.results
+        ],
+    )
+    if done.rowcount != len(final.results):
+        numbers = [result.number for result in final.results]
+        raise IllegalOperation(
+            f"session {final.session_uid}: {len(numbers) - done.rowcount} of the pulses {numbers} "
+            "are not on record as commanded, and only such a pulse gets an outcome"
+        )
+
+
+def _unplanned_pulse(connection: Connection, chain: AuditChain, pulse: UnplannedPulse) -> None:
+    values: dict[str, Json] = {
+        "number": pulse.number,
+        "intensity_pct_mso": pulse.intensity_pct_mso,
+        "observed_ns": pulse.observed_ns,
+        "realised_a_us": pulse.realised_a_us,
+        "outcome": "unplanned",
+        "evidence": pulse.evidence.value,
+    }
+    keys = {"session_id": session_id(connection, pulse.session_uid)}
+    if pulse.train_number is not None:
+        keys["train_id"] = train_row(connection, pulse.session_uid, pulse.train_number).id
+    connection.execute(insert(PULSE), values | keys)
+    chain.append(
+        "pulse.unplanned",
+        f"pulse:{pulse.session_uid}/{pulse.number}",
+        values | {"train": pulse.train_number},
+    )
+
+
+def _session_event(connection: Connection, chain: AuditChain, event: SessionEvent) -> None:
+    values: dict[str, Json] = {
+        "at_ns": event.at_ns,
+        "kind": event.kind.value,
+        "detail": event.detail,
+    }
+    session = session_id(connection, event.session_uid)
+    connection.execute(insert(EVENT), values | {"session_id": session})
+    chain.append(
+        "event.add", f"event:{event.uid}", values | {"session": event.session_uid}, event.actor
+    )
+
+
+def _frames(connection: Connection, frames: Frames) -> None:
+    session = None if frames.session_uid is None else session_id(connection, frames.session_uid)
+    if frames.frames:
+        connection.execute(
+            insert(FRAME),
+            [
+                {
+                    "session_id": session,
+                    "at_ns": frame.at_ns,
+                    "direction": frame.direction.value,
+                    "bytes": frame.data,
+                }
+                for frame in frames.frames
+            ],
+        )
