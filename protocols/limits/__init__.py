@@ -1,1 +1,18 @@
-"""Published limit tables as TOML data, and the review of a dose against them."""
+"""Published limit tables as TOML data, and the review of a dose against them.
+
+Nothing here permits anything: a review tells a physician and the gate what was found.
+"""
+
+from protocols.limits.findings import DeliverableLimits, Finding, History, Level
+from protocols.limits.rules import not_deliverable_finding, review
+from protocols.limits.tables import Verdict
+
+__all__ = [
+    "DeliverableLimits",
+    "Finding",
+    "History",
+    "Level",
+    "Verdict",
+    "not_deliverable_finding",
+    "review",
+]
