@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from tms_console.records.canonical import Json, canonical_text, digest, utc_now_text
 from tms_console.records.heads import ChainHead
@@ -19,6 +19,12 @@ Wall: TypeAlias = Callable[[], str]
 """Gives the wall time as RFC 3339 text in UTC."""
 
 _INSERT = insert(AUDIT)
+_LAST = (
+    select(AUDIT.c.seq, AUDIT.c.hash)
+    .where(AUDIT.c.console_uid == bindparam("uid"))
+    .order_by(AUDIT.c.seq.desc())
+    .limit(1)
+)
 
 
 def genesis_hash(console_uid: str) -> str:
@@ -47,12 +53,7 @@ class AuditChain:
     ) -> None:
         self._connection = connection
         self._wall = wall
-        last = connection.execute(
-            select(AUDIT.c.seq, AUDIT.c.hash)
-            .where(AUDIT.c.console_uid == console_uid)
-            .order_by(AUDIT.c.seq.desc())
-            .limit(1)
-        ).first()
+        last = connection.execute(_LAST, {"uid": console_uid}).first()
         seq, hash_ = (last.seq, last.hash) if last else (0, genesis_hash(console_uid))
         self.head = ChainHead(database_uid, console_uid, seq, hash_)
 

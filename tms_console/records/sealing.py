@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Table, func, select, text, update
+from sqlalchemy import Connection, Table, bindparam, func, select, text, update
 
 from tms_console.records.audit import AuditChain
 from tms_console.records.canonical import Json
@@ -28,6 +28,12 @@ from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 PULSE_VALUES = [PULSE.c[name] for name in PULSE_COLUMNS]
 EVENT_VALUES = [EVENT.c[name] for name in EVENT_COLUMNS]
 _TRAIN_VALUES = [TRAIN.c[name] for name in TRAIN_COLUMNS]
+_SESSION_ID = select(SESSION.c.id).where(SESSION.c.uid == bindparam("uid"))
+_TRAIN_KEY = (
+    select(TRAIN.c.id, TRAIN.c.session_id)
+    .join(SESSION, SESSION.c.id == TRAIN.c.session_id)
+    .where(SESSION.c.uid == bindparam("uid"), TRAIN.c.number == bindparam("number"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +59,30 @@ def session_id(connection: Connection, session_uid: str) -> int:
     Raises:
         IllegalOperation: There is no such session.
     """
-    found = connection.execute(select(SESSION.c.id).where(SESSION.c.uid == session_uid)).scalar()
+    found = connection.execute(_SESSION_ID, {"uid": session_uid}).scalar()
     if found is None:
         raise IllegalOperation(f"session {session_uid} is not on record")
     return int(found)
 
 
-def train_row(connection: Connection, session_uid: str, number: int) -> Row[tuple[int, int]]:
-    """Return `id` and `session_id` of a train.
+@dataclass(frozen=True, slots=True)
+class TrainKey:
+    """The local keys of a train."""
+
+    id: int
+    session_id: int
+
+
+def train_key(connection: Connection, session_uid: str, number: int) -> TrainKey:
+    """Return the local keys of a train.
 
     Raises:
         IllegalOperation: There is no such train.
     """
-    found = connection.execute(
-        select(TRAIN.c.id, TRAIN.c.session_id)
-        .join(SESSION, SESSION.c.id == TRAIN.c.session_id)
-        .where(SESSION.c.uid == session_uid, TRAIN.c.number == number)
-    ).first()
+    found = connection.execute(_TRAIN_KEY, {"uid": session_uid, "number": number}).first()
     if found is None:
         raise IllegalOperation(f"{train_subject(session_uid, number)} is not on record")
-    return found
+    return TrainKey(*found)
 
 
 def seal_train(
@@ -88,7 +98,7 @@ def seal_train(
         IllegalOperation: There is no such train, or one of its pulses has no outcome yet.
     """
     subject = train_subject(session_uid, number)
-    train = train_row(connection, session_uid, number)
+    train = train_key(connection, session_uid, number)
     values: dict[str, Json] = dict(
         connection.execute(select(*_TRAIN_VALUES).where(TRAIN.c.id == train.id)).mappings().one()
     )
@@ -118,7 +128,7 @@ def end_train(
         IllegalOperation: There is no such train, or its pulses are not those that were sealed.
     """
     subject = train_subject(session_uid, number)
-    train = train_row(connection, session_uid, number)
+    train = train_key(connection, session_uid, number)
     counted = connection.execute(
         select(func.count())
         .select_from(PULSE)

@@ -37,14 +37,17 @@ from tms_console.records.sealing import (
     seal_session,
     seal_train,
     session_id,
-    train_row,
+    train_key,
 )
 from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
+_INSERT_PULSE = insert(PULSE)
+_INSERT_FRAME = insert(FRAME)
 _FINALISE = (
     update(PULSE)
     .where(
-        PULSE.c.session_id == bindparam("s"),
+        PULSE.c.session_id
+        == select(SESSION.c.id).where(SESSION.c.uid == bindparam("s")).scalar_subquery(),
         PULSE.c.number == bindparam("n"),
         PULSE.c.outcome == "commanded",
     )
@@ -169,17 +172,17 @@ def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -
             "planned_start_ns": begin.planned_start_ns,
             "outcome": "running",
         },
-    ).inserted_primary_key
+    ).lastrowid
     if begin.planned_ns:
         common = {
             "session_id": session,
-            "train_id": train[0],
+            "train_id": train,
             "intensity_pct_mso": begin.intensity_pct_mso,
             "outcome": "commanded",
             "evidence": "none",
         }
         connection.execute(
-            insert(PULSE),
+            _INSERT_PULSE,
             [
                 common | {"number": number, "planned_ns": planned_ns}
                 for number, planned_ns in enumerate(begin.planned_ns, begin.first_pulse)
@@ -199,9 +202,9 @@ def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -
 
 
 def _begin_pulse(connection: Connection, begin: BeginPulse) -> None:
-    train = train_row(connection, begin.session_uid, begin.train_number)
+    train = train_key(connection, begin.session_uid, begin.train_number)
     connection.execute(
-        insert(PULSE),
+        _INSERT_PULSE,
         {
             "session_id": train.session_id,
             "number": begin.number,
@@ -215,7 +218,7 @@ def _begin_pulse(connection: Connection, begin: BeginPulse) -> None:
 
 
 def _train_commanded(connection: Connection, commanded: TrainCommanded) -> None:
-    train = train_row(connection, commanded.session_uid, commanded.train_number)
+    train = train_key(connection, commanded.session_uid, commanded.train_number)
     connection.execute(
         update(PULSE)
         .where(
@@ -229,14 +232,13 @@ def _train_commanded(connection: Connection, commanded: TrainCommanded) -> None:
 
 
 def _pulses_final(connection: Connection, final: PulsesFinal) -> None:
-    session = session_id(connection, final.session_uid)
     if not final.results:
         return
     done = connection.execute(
         _FINALISE,
         [
             {
-                "s": session,
+                "s": final.session_uid,
                 "n": result.number,
                 "o": result.outcome.value,
                 "e": result.evidence.value,
@@ -266,8 +268,8 @@ def _unplanned_pulse(connection: Connection, chain: AuditChain, pulse: Unplanned
     }
     keys = {"session_id": session_id(connection, pulse.session_uid)}
     if pulse.train_number is not None:
-        keys["train_id"] = train_row(connection, pulse.session_uid, pulse.train_number).id
-    connection.execute(insert(PULSE), values | keys)
+        keys["train_id"] = train_key(connection, pulse.session_uid, pulse.train_number).id
+    connection.execute(_INSERT_PULSE, values | keys)
     chain.append(
         "pulse.unplanned",
         f"pulse:{pulse.session_uid}/{pulse.number}",
@@ -292,7 +294,7 @@ def _frames(connection: Connection, frames: Frames) -> None:
     session = None if frames.session_uid is None else session_id(connection, frames.session_uid)
     if frames.frames:
         connection.execute(
-            insert(FRAME),
+            _INSERT_FRAME,
             [
                 {
                     "session_id": session,

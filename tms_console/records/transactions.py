@@ -1,0 +1,146 @@
+"""One transaction: operations and their audit rows, whole or not at all, and the sentence if not.
+
+Which operations go together, in which thread and what follows a failure is decided in `writer`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from tms_console.records.audit import AuditChain, Wall
+from tms_console.records.canonical import utc_now_text
+from tms_console.records.database import Database, snapshot
+from tms_console.records.errors import RecordsError, WriteFailed
+from tms_console.records.heads import ChainHead, keep_head
+from tms_console.records.operations import BeginTrain, Frames, Operation, PulsesFinal
+from tms_console.records.storing import needs_preparation, prepare, store
+
+LOGGER = logging.getLogger(__name__)
+
+MOST_ROWS = 500
+"""Rows in one transaction, so that it stays under 5 ms (architecture.md, "Who writes")."""
+
+
+def _nothing(_operations: Sequence[Operation]) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitHooks:
+    """Where tests make the disk fail, or the process die, at the worst moment.
+
+    Attributes:
+        before_commit: Called inside the transaction, when all is written but not committed.
+        after_commit: Called when COMMIT returned; raising here makes it an unknown outcome.
+    """
+
+    before_commit: Callable[[Sequence[Operation]], None] = _nothing
+    after_commit: Callable[[Sequence[Operation]], None] = _nothing
+
+
+NO_HOOKS = CommitHooks()
+
+
+def apply(
+    connection: Connection,
+    database: Database,
+    operations: Sequence[Operation],
+    *,
+    wall: Wall = utc_now_text,
+    hooks: CommitHooks = NO_HOOKS,
+) -> ChainHead:
+    """Write operations with their audit rows in one BEGIN IMMEDIATE transaction.
+
+    Args:
+        connection: A writing connection without an open transaction.
+        database: What it leads to.
+        operations: What to write; an `EndTrain` or `EndSession` only as the first of them.
+        wall: Gives the time of the audit rows.
+        hooks: For tests.
+
+    Returns:
+        The head of the audit chain, once COMMIT has returned.
+
+    Raises:
+        IllegalOperation: One of them contradicts the record; nothing was written.
+        DBAPIError: The database failed; if that was in COMMIT, the outcome is unknown.
+    """
+    sealed = None
+    if needs_preparation(operations[0]):
+        with snapshot(connection):
+            sealed = prepare(connection, operations[0])
+    with connection.begin():
+        chain = AuditChain(connection, database.uid, database.console_uid, wall)
+        store(connection, chain, operations[0], sealed)
+        for operation in operations[1:]:
+            store(connection, chain, operation)
+        hooks.before_commit(operations)
+    hooks.after_commit(operations)
+    return chain.head
+
+
+def write_now(database: Database, *operations: Operation, wall: Wall = utc_now_text) -> None:
+    """Write operations outside a session's writer, such as a start that the gate refused.
+
+    Raises:
+        IllegalOperation: One of them contradicts the record; nothing was written.
+        WriteFailed: Not known to be written; the sentence says why.
+    """
+    try:
+        with database.connect_writer() as connection:
+            for group in groups(operations):
+                head = apply(connection, database, group, wall=wall)
+                keep_outside(head)
+    except DBAPIError as error:
+        raise WriteFailed(failure_sentence(database, error)) from error
+
+
+def groups(operations: Sequence[Operation]) -> Iterator[Sequence[Operation]]:
+    """Cut operations into transactions: short ones, and what is sealed first in its own."""
+    start = rows = 0
+    for index, operation in enumerate(operations):
+        weight = _rows(operation)
+        if index > start and (needs_preparation(operation) or rows + weight > MOST_ROWS):
+            yield operations[start:index]
+            start, rows = index, 0
+        rows += weight
+    if start < len(operations):
+        yield operations[start:]
+
+
+def failure_sentence(database: Database, error: Exception) -> str:
+    """Return why the record cannot be written, as a sentence for the technician."""
+    reason = str(error.orig) if isinstance(error, DBAPIError) else f"internal error: {error}"
+    known = {
+        "database is locked": "another program kept the database locked",
+        "database or disk is full": "the disk is full",
+        "attempt to write a readonly database": "the database is read-only",
+        "disk I/O error": "the disk reports an error",
+        "database disk image is malformed": "the database file is damaged",
+    }
+    return f"{database.path}: the record cannot be written: {known.get(reason, reason)}"
+
+
+def _rows(operation: Operation) -> int:
+    match operation:
+        case BeginTrain():
+            return 1 + len(operation.planned_ns)
+        case PulsesFinal():
+            return len(operation.results)
+        case Frames():
+            return len(operation.frames)
+        case _:
+            return 1
+
+
+def keep_outside(head: ChainHead) -> None:
+    """Keep the head outside the file, or say in the log that it could not be."""
+    try:
+        keep_head(head)
+    except RecordsError as error:
+        LOGGER.warning("%s", error)  # the rows are safe; only a cut tail would go unnoticed
