@@ -6,7 +6,7 @@ in schema/*.sql.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, insert, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tms_console.records.audit import AuditChain
