@@ -61,7 +61,7 @@ class HostPort(Protocol):
 
 
 class PtyPort:
-    """A pseudo-terminal, raw at both ends, found by a symbolic link if one is asked for.
+    """A pseudo-terminal, raw at both ends, found by a symbolic link beside its control socket.
 
     One descriptor of the client's end stays open here, or the first client's closing would end it.
 
@@ -70,13 +70,12 @@ class PtyPort:
         NotConnected: There is no pseudo-terminal, or the link cannot be made.
     """
 
-    def __init__(self, link: Path | None = None) -> None:
+    def __init__(self, link: Path) -> None:
         if sys.platform == "win32":
             raise NotConnected("this system has no pseudo-terminals: use --listen localhost:PORT")
         import tty  # noqa: PLC0415 - not there on Windows
 
-        if link is not None:
-            _clear_the_way(link)
+        _clear_the_way(link)
         try:
             self._master, self._slave = os.openpty()
         except OSError as error:
@@ -88,18 +87,16 @@ class PtyPort:
         self.terminal = os.ttyname(self._slave)
         self.link = link
         self._open = True
-        if link is not None:
-            try:
-                link.symlink_to(self.terminal)
-            except OSError as error:
-                self.link = None
-                self.close()
-                raise NotConnected(f"{link}: cannot make the link: {error}") from error
+        try:
+            link.symlink_to(self.terminal)
+        except OSError as error:
+            self.close()
+            raise NotConnected(f"{link}: cannot make the link: {error}") from error
 
     @property
     def name(self) -> str:
-        """The link's path, or the terminal's."""
-        return self.terminal if self.link is None else str(self.link)
+        """The link's path."""
+        return str(self.link)
 
     @property
     def waits_for(self) -> Sequence[int]:
@@ -128,7 +125,7 @@ class PtyPort:
         self._open = False
         os.close(self._master)
         os.close(self._slave)
-        if self.link is not None and _leads_to(self.link) == self.terminal:
+        if _leads_to(self.link) == self.terminal:
             self.link.unlink(missing_ok=True)
 
 

@@ -1,0 +1,369 @@
+"""`tms-console emulate`: an emulated stimulator behind a pseudo-terminal or a loopback socket.
+
+Any client may talk to it, not only this program; what it does is in `drivers`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import typer
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rich.live import Live
+
+    from drivers.magpro.emulator import MagProEmulator
+    from drivers.magpro.options import Options
+    from drivers.simulator.faults import Fault
+    from drivers.simulator.hosting import Host
+
+app = typer.Typer(help="Run an emulated stimulator for any client.", no_args_is_help=True)
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
+MAX_PORT = 65_535
+
+
+@app.callback()
+def emulate() -> None:
+    """Run an emulated stimulator for any client."""
+
+
+@app.command()
+def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
+    link: Annotated[
+        Path | None, typer.Option(help="Make this link to the pseudo-terminal.", metavar="PATH")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(help="Listen on a loopback port instead.", metavar="localhost:PORT"),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="What goes wrong at which pulse; may be repeated.", metavar="NAME@PULSE"),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model, such as x100 or r30-option.")] = "x100",
+    coil: Annotated[int, typer.Option(help="Type number of the coil, 0 for none.")] = 72,
+    serial: Annotated[int, typer.Option(help="Serial number.")] = 1234,
+    seed: Annotated[int, typer.Option(help="Seeds latencies and jitter.")] = 0,
+    pulse_log: Annotated[
+        Path | None, typer.Option(help="Append every pulse to this file.", metavar="FILE")
+    ] = None,
+    burst_reports: Annotated[
+        str, typer.Option(help="Reports per burst: pulse or burst.")
+    ] = "pulse",
+    counter: Annotated[
+        str, typer.Option(help="What its counter counts: pulses, bursts or none.")
+    ] = "pulses",
+    clock_ppm: Annotated[
+        int, typer.Option(help="How much slower its train clock runs, parts per million.")
+    ] = 0,
+    panel: Annotated[
+        bool, typer.Option("--panel", help="Do on its panel what standard input says.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
+) -> None:
+    """Run an emulated MagVenture MagPro until Ctrl-C or a termination signal."""
+    options = _options(model, coil, serial, seed, burst_reports, counter, clock_ppm)
+    faults = _faults(fault or [])
+    if link is not None and listen is not None:
+        raise typer.BadParameter("--link and --listen exclude each other")
+    number = None if listen is None else _loopback_port(listen)
+    from drivers.errors import NotConnected  # noqa: PLC0415 - start-up time
+
+    with ExitStack() as cleanup:
+        try:
+            device = _device(cleanup, options, faults, pulse_log)
+            host = _host(cleanup, device, link, number)
+        except (NotConnected, OSError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+        voice = cleanup.enter_context(_voice(device, as_json=as_json))
+        voice.began(host)
+        cleanup.enter_context(_ended_by_signals(host))
+        if panel:
+            _obey_standard_input(host, device)
+        host.serve(when_idle=voice.look)
+        voice.ended()
+
+
+def _options(  # noqa: PLR0913, PLR0917 - one parameter per option
+    model: str,
+    coil: int,
+    serial: int,
+    seed: int,
+    burst_reports: str,
+    counter: str,
+    clock_ppm: int,
+) -> Options:
+    from drivers.magpro.options import BurstReports, CounterUnit, Options  # noqa: PLC0415
+    from drivers.magpro.variants import COILS, VARIANTS  # noqa: PLC0415
+
+    if model not in VARIANTS:
+        raise typer.BadParameter(f"there is no model {model!r}; there are {', '.join(VARIANTS)}")
+    if coil and coil not in COILS:
+        known = ", ".join(f"{number} {known.name}" for number, known in COILS.items())
+        raise typer.BadParameter(f"there is no coil type {coil}; there are 0 (none), {known}")
+    try:
+        return Options(
+            variant=VARIANTS[model],
+            coil=COILS.get(coil),
+            serial=serial,
+            seed=seed,
+            burst_reports=BurstReports(burst_reports),
+            counter=CounterUnit(counter),
+            clock_ppm=clock_ppm,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _faults(words: list[str]) -> list[Fault]:
+    from drivers.simulator.faults import parse_fault  # noqa: PLC0415 - start-up time
+
+    try:
+        return [parse_fault(word) for word in words]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _loopback_port(address: str) -> int:
+    host, _, number = address.rpartition(":")
+    if host not in LOCAL_HOSTS:
+        raise typer.BadParameter(
+            f"--listen {address}: an emulated stimulator listens on localhost:PORT only"
+        )
+    if not (number.isascii() and number.isdigit() and int(number) < MAX_PORT):
+        raise typer.BadParameter(f"--listen {address}: a port is 0 to {MAX_PORT - 1}")
+    return int(number)
+
+
+def _device(
+    cleanup: ExitStack, options: Options, faults: list[Fault], pulse_log: Path | None
+) -> MagProEmulator:
+    from time import monotonic_ns  # noqa: PLC0415 - start-up time
+
+    from drivers.magpro.emulator import MagProEmulator  # noqa: PLC0415
+    from drivers.simulator.pulse_log import PulseLog  # noqa: PLC0415
+
+    log = None
+    if pulse_log is not None:
+        log = PulseLog(pulse_log, monotonic_ns)
+        cleanup.callback(log.close)
+    return MagProEmulator(options, faults, log)
+
+
+def _host(cleanup: ExitStack, device: MagProEmulator, link: Path | None, port: int | None) -> Host:
+    from drivers.simulator.hosting import Host, PtyPort, listen  # noqa: PLC0415 - start-up time
+
+    if port is not None:
+        return cleanup.enter_context(listen(device, port))
+    if link is None:
+        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="tms-console-"))
+        link = Path(folder) / "magpro"
+    return cleanup.enter_context(Host(device, PtyPort(link)))
+
+
+@contextmanager
+def _ended_by_signals(host: Host) -> Iterator[None]:
+    """Stop the host on Ctrl-C and on termination, so that link and control socket are removed."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        host.stop()
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP"):
+        numbers.append(signal.SIGHUP)
+    before = [(number, signal.signal(number, stop)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _obey_standard_input(host: Host, device: MagProEmulator) -> None:
+    from drivers.magpro.panel_words import action_of  # noqa: PLC0415 - start-up time
+
+    descriptor = sys.stdin.fileno()
+    heard = bytearray()
+
+    def obey() -> None:
+        part = os.read(descriptor, 4096)
+        if not part:
+            host.unwatch(descriptor)
+        heard.extend(part)
+        *lines, rest = bytes(heard).split(b"\n")
+        heard[:] = rest
+        for line in lines:
+            try:
+                action_of(device, line.decode(errors="replace"))()
+            except ValueError as error:
+                typer.echo(str(error), err=True)
+
+    host.watch(descriptor, obey)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the emulator's state line shows."""
+
+    state: str
+    intensity_pct_mso: int
+    page: str
+    running: bool
+    coil: str
+    temperature_c: int
+    pulses_fired: int
+
+    @property
+    def sentence(self) -> str:
+        """It as one line."""
+        running = ", train running" if self.running else ""
+        return (
+            f"{self.state}{running}, {self.intensity_pct_mso} %MSO, page {self.page}, coil "
+            f"{self.coil} {self.temperature_c} °C, {self.pulses_fired} pulses"
+        )
+
+
+def snapshot(device: MagProEmulator) -> Snapshot:
+    """Return the emulator's state in words."""
+    from drivers.magpro.replies import coil_name  # noqa: PLC0415 - start-up time
+    from drivers.magpro.tables import Page  # noqa: PLC0415
+
+    now = device.state()
+    state = "enabled" if now.status.info.enabled else "disabled"
+    if device.unplugged:
+        state = f"unplugged, {state}"
+    elif device.hung:
+        state = f"hung, {state}"
+    return Snapshot(
+        state,
+        now.status.a_pct_mso,
+        Page(now.page).name.capitalize(),
+        now.running,
+        coil_name(now.status.coil_type) if now.status.coil_type else "none",
+        now.status.temperature_c,
+        device.pulses_fired,
+    )
+
+
+class Voice(Protocol):
+    """Tells a person or a script what the emulator does."""
+
+    def began(self, host: Host) -> None:
+        """Say where it is."""
+        ...
+
+    def look(self) -> None:
+        """Say what it does now, if that is news."""
+        ...
+
+    def ended(self) -> None:
+        """Say what it did."""
+        ...
+
+
+def _where(host: Host, device: MagProEmulator) -> dict[str, str]:
+    from drivers.simulator.hosting import PtyPort  # noqa: PLC0415 - start-up time
+
+    terminal = {"terminal": host.port.terminal} if isinstance(host.port, PtyPort) else {}
+    return {
+        "model": device.model,
+        "serial": device.serial,
+        "port": host.port.name,
+        **terminal,
+        "control": str(host.control.address),
+    }
+
+
+class LineVoice:
+    """One line per piece of news, plain or JSON; silent once nobody reads them."""
+
+    def __init__(self, device: MagProEmulator, *, as_json: bool) -> None:
+        self._device = device
+        self._as_json = as_json
+        self._last: Snapshot | None = None
+        self._heard = True
+
+    def began(self, host: Host) -> None:
+        """Say where it is, at once."""
+        where = _where(host, self._device)
+        self._say(
+            f"emulated {where['model']}, serial number {where['serial']}, on {where['port']}",
+            {"event": "listening", **where},
+        )
+
+    def look(self) -> None:
+        """Say what it does now, if that has changed."""
+        now = snapshot(self._device)
+        if now != self._last:
+            self._last = now
+            self._say(now.sentence, {"event": "state", **_as_row(now)})
+
+    def ended(self) -> None:
+        """Say how many pulses it fired."""
+        fired = self._device.pulses_fired
+        self._say(f"ended after {fired} pulses", {"event": "ended", "pulses_fired": fired})
+
+    def _say(self, sentence: str, row: Mapping[str, str | int]) -> None:
+        if not self._heard:
+            return
+        try:
+            typer.echo(json.dumps(row) if self._as_json else sentence)
+        except BrokenPipeError:
+            self._heard = False
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+
+def _as_row(now: Snapshot) -> dict[str, str | int]:
+    return {name: getattr(now, name) for name in Snapshot.__slots__}
+
+
+class LiveVoice:
+    """One line on a terminal that changes in place."""
+
+    def __init__(self, device: MagProEmulator, live: Live) -> None:
+        self._device = device
+        self._live = live
+
+    def began(self, host: Host) -> None:
+        """Say where it is, above the line."""
+        where = _where(host, self._device)
+        about = f"Emulated {where['model']}, serial number {where['serial']}: no stimulator."
+        self._live.console.print(about, highlight=False, markup=False)
+        self._live.console.print(f"Port {where['port']}", highlight=False, markup=False)
+
+    def look(self) -> None:
+        """Show what it does now."""
+        from rich.text import Text  # noqa: PLC0415 - start-up time
+
+        self._live.update(Text(snapshot(self._device).sentence), refresh=True)
+
+    def ended(self) -> None:
+        """Show what it did."""
+        self.look()
+
+
+@contextmanager
+def _voice(device: MagProEmulator, *, as_json: bool) -> Iterator[Voice]:
+    if as_json or not sys.stdout.isatty():
+        yield LineVoice(device, as_json=as_json)
+        return
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.live import Live  # noqa: PLC0415
+
+    with Live(console=Console(), auto_refresh=False) as live:
+        yield LiveVoice(device, live)
