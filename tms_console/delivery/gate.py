@@ -118,6 +118,7 @@ class TrainFacts:
     status: DeviceStatus
     coil_at_start: str
     train: Train
+    pulses: int
     intensity_pct_mso: int
     lowest_pct_mso: int
     highest_pct_mso: int
@@ -304,11 +305,11 @@ def _device_problem(status: DeviceStatus) -> CheckResult:
 
 
 def _pulse_budget(facts: TrainFacts) -> CheckResult:
-    after = facts.pulses_so_far + facts.train.pulses
+    after = facts.pulses_so_far + facts.pulses
     return _result(
         "pulses",
         after <= facts.pulses_allowed,
-        f"{facts.pulses_so_far} pulses given or unknown, {facts.train.pulses} more to come, "
+        f"{facts.pulses_so_far} pulses given or unknown, {facts.pulses} more to come, "
         f"{facts.pulses_allowed} authorised.",
         "Nothing more may be given today.",
     )

@@ -11,26 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tms_console.delivery.matching import ReportMode
-
-
-class Outcome(StrEnum):
-    """What became of a pulse, as the record names it."""
-
-    DELIVERED = "delivered"
-    NOT_DELIVERED = "not_delivered"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    UNPLANNED = "unplanned"
-
-
-class Evidence(StrEnum):
-    """What an outcome rests on, as the record names it."""
-
-    NONE = "none"
-    ACKNOWLEDGED = "acknowledged"
-    REPORTED = "reported"
-    INFERRED = "inferred"
-    WITNESSED = "witnessed"
+from tms_console.records.operations import Evidence, PulseOutcome
 
 
 class TrainEnd(StrEnum):
@@ -90,7 +71,7 @@ class Settled:
         doubt: A sentence if something forbids going on, else "".
     """
 
-    outcomes: tuple[tuple[Outcome, Evidence], ...]
+    outcomes: tuple[tuple[PulseOutcome, Evidence], ...]
     uncommanded: int
     doubt: str
 
@@ -177,14 +158,14 @@ def _settled(
 ) -> Settled:
     """Return the outcomes: reported, inferred, unknown, and what is left was not delivered."""
 
-    def outcome(index: int) -> tuple[Outcome, Evidence]:
+    def outcome(index: int) -> tuple[PulseOutcome, Evidence]:
         if index in seen.matched:
-            return Outcome.DELIVERED, Evidence.REPORTED
+            return PulseOutcome.DELIVERED, Evidence.REPORTED
         if index in inferred:
-            return Outcome.DELIVERED, Evidence.INFERRED
+            return PulseOutcome.DELIVERED, Evidence.INFERRED
         if index in unknown:
-            return Outcome.UNKNOWN, Evidence.NONE
-        return Outcome.NOT_DELIVERED, Evidence.NONE
+            return PulseOutcome.UNKNOWN, Evidence.NONE
+        return PulseOutcome.NOT_DELIVERED, Evidence.NONE
 
     outcomes = tuple(outcome(index) for index in range(len(seen.offsets_ns)))
     return Settled(outcomes, uncommanded, doubt)

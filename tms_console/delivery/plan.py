@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,26 @@ class BlockBounds:
     step_pct_mso: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How long before it is due a shot is prepared, in ns.
+
+    Attributes:
+        checking_ns: The gate is asked and the device set and read back from here on.
+        arming_ns: The shot is put on record and the device armed from here on.
+    """
+
+    checking_ns: int
+    arming_ns: int
+
+
+PULSE_LEAD = Lead(checking_ns=400_000_000, arming_ns=100_000_000)
+"""Between the pulses of a train at 1 Hz or slower: one query of 80 ms and one commit."""
+
+HOST_LEAD_NS = 250_000_000
+"""What the console itself takes before a train: commits, and a machine that is busy."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The shots of a session in order, with what the engine needs to sequence them.
@@ -102,8 +123,8 @@ class Plan:
         longest_pause_ns: A longer pause ends the session.
         latest_pulse_ns: A host-timed pulse that would be later than this is not fired.
         waits_between_blocks: True if somebody must say that the coil has been moved.
-        preparation_ns: Checks begin this long before a shot is due.
-        arming_ns: A shot is put on record and armed this long before it is due.
+        lead: How long before a train its preparations begin.
+        pulse_lead: The same for the pulses of a train that the host times, but the first.
     """
 
     shots: tuple[Shot, ...]
@@ -113,8 +134,12 @@ class Plan:
     longest_pause_ns: int
     latest_pulse_ns: int
     waits_between_blocks: bool
-    preparation_ns: int
-    arming_ns: int
+    lead: Lead
+    pulse_lead: Lead
+
+    def lead_of(self, shot: int) -> Lead:
+        """Return how long before a shot its preparations begin."""
+        return self.lead if self.shots[shot].opens_train else self.pulse_lead
 
     def intensity(self, shot: int, intensities: tuple[int, ...]) -> int:
         """Return the %MSO of a shot, ramp included, when the blocks stand at these intensities."""
@@ -122,6 +147,22 @@ class Plan:
         block = self.blocks[scheduled.block - 1]
         chosen = intensities[scheduled.block - 1]
         return ramp_intensity(chosen, block.ramp, scheduled.number_in_block, block.step_pct_mso)
+
+
+class NotPlannable(ValueError):
+    """A session that this console cannot sequence safely; nothing was set off."""
+
+
+def _require_rests(shots: list[Shot], lead: Lead) -> None:
+    for before, after in pairwise(shots):
+        needed_ns = lead.checking_ns if after.opens_train else PULSE_LEAD.checking_ns
+        rest_ns = after.due_ns - before.last_due_ns
+        if rest_ns < needed_ns:
+            raise NotPlannable(
+                f"the rest of {rest_ns / 1e9:g} s before train {after.scheduled.number} is shorter "
+                f"than the {needed_ns / 1e9:g} s that the checks before it take; at least that "
+                "could be prescribed"
+            )
 
 
 def is_host_timed(train: Train) -> bool:
@@ -133,14 +174,23 @@ def plan_session(
     content: SessionContent,
     *,
     waits_between_blocks: bool,
-    preparation_ns: int,
-    arming_ns: int,
+    checking_s: float,
+    arming_s: float,
 ) -> Plan:
     """Cut what was signed into shots.
 
+    Args:
+        content: What was signed.
+        waits_between_blocks: True if somebody must say that the coil has been moved.
+        checking_s: How long the device takes to be set and read back.
+        arming_s: How long it takes to be armed.
+
     Raises:
-        ValueError: A train that the device would time lasts longer than 60 s.
+        NotPlannable: A train that the device would time lasts longer than 60 s, or a rest is too
+            short for the checks before the next train.
     """
+    arming_ns = round(arming_s * 1e9) + HOST_LEAD_NS
+    lead = Lead(round(checking_s * 1e9) + arming_ns, arming_ns)
     schedule = content.schedule()
     shots: list[Shot] = []
     for scheduled in schedule.trains:
@@ -148,11 +198,12 @@ def plan_session(
             shots += [Shot(scheduled, pulse) for pulse in range(scheduled.train.pulses)]
             continue
         if scheduled.train.duration_s > LONGEST_DEVICE_TRAIN_S:
-            raise ValueError(
+            raise NotPlannable(
                 f"train {scheduled.number} lasts {float(scheduled.train.duration_s):.1f} s; one "
                 f"command may set off at most {LONGEST_DEVICE_TRAIN_S} s of stimulation"
             )
         shots.append(Shot(scheduled, None))
+    _require_rests(shots, lead)
     return Plan(
         shots=tuple(shots),
         blocks=tuple(
@@ -170,6 +221,6 @@ def plan_session(
         longest_pause_ns=content.longest_pause_s * 1_000_000_000,
         latest_pulse_ns=content.latest_host_pulse_us * 1_000,
         waits_between_blocks=waits_between_blocks,
-        preparation_ns=preparation_ns,
-        arming_ns=arming_ns,
+        lead=lead,
+        pulse_lead=PULSE_LEAD,
     )

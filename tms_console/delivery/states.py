@@ -6,20 +6,8 @@ All times are nanoseconds from the session's origin.  Values only; `transitions`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class EndState(StrEnum):
-    """How a session ended, as the record names it."""
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    """A person ended it."""
-    INTERRUPTED = "interrupted"
-    """The console or its window went away."""
-    FAILED = "failed"
-    """The stimulator, the gate or the record did not allow it to go on."""
-
+from tms_console.records.operations import EventKind, SessionState
 
 # Where a session can stand -----------------------------------------------------------------
 
@@ -101,7 +89,7 @@ class Paused:
 class Ended:
     """Over; nothing stimulates from here on."""
 
-    state: EndState
+    state: SessionState
     reason: str
 
 
@@ -277,7 +265,7 @@ class Settle:
 class Note:
     """Put an event on record."""
 
-    kind: str
+    kind: EventKind
     detail: str
 
 
@@ -285,7 +273,7 @@ class Note:
 class Finish:
     """Close the session on record."""
 
-    state: EndState
+    state: SessionState
     reason: str
 
 

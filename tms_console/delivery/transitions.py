@@ -24,7 +24,6 @@ from tms_console.delivery.states import (
     Disarm,
     Effect,
     Ended,
-    EndState,
     Event,
     Faulted,
     Finish,
@@ -49,6 +48,7 @@ from tms_console.delivery.states import (
     StopPressed,
     Ticked,
 )
+from tms_console.records.operations import EventKind, SessionState
 
 SHIFT_FROM_NS = 2_000_000
 """A train start later than this moves the rest of the session, so that no rest is shortened."""
@@ -70,11 +70,11 @@ def step(plan: Plan, state: State, event: Event) -> Next:
         case Ended(), _:
             return state, []  # an answer to something already on its way when the session ended
         case _, StopPressed(reason):
-            return _end(EndState.STOPPED, reason)
+            return _end(SessionState.STOPPED, reason)
         case _, HostLost(sentence):
-            return _end(EndState.INTERRUPTED, sentence)
+            return _end(SessionState.INTERRUPTED, sentence)
         case _, Faulted(sentence):
-            return _end(EndState.FAILED, sentence)
+            return _end(SessionState.FAILED, sentence)
         case Idle(), Begun():
             intensities = tuple(block.intensity_pct_mso for block in plan.blocks)
             return Resting(Progress(0, 0, intensities)), []
@@ -96,7 +96,7 @@ def _go_on(plan: Plan, state: RunningState, event: Event) -> Next:  # noqa: PLR0
     """Return what follows when nobody pressed anything and nothing went wrong outside."""
     match state, event:
         case Resting(progress), Ticked(now_ns):
-            if now_ns < due_ns(plan, progress) - plan.preparation_ns:
+            if now_ns < due_ns(plan, progress) - plan.lead_of(progress.next).checking_ns:
                 return state, []
             intensity = plan.intensity(progress.next, progress.intensities)
             return Checking(progress), [Check(progress.next, intensity)]
@@ -104,21 +104,21 @@ def _go_on(plan: Plan, state: RunningState, event: Event) -> Next:  # noqa: PLR0
             if now_ns - since_ns <= plan.longest_pause_ns:
                 return state, []
             longest_s = plan.longest_pause_ns // 1_000_000_000
-            return _end(EndState.STOPPED, f"the pause ({why}) lasted longer than {longest_s} s")
+            return _end(SessionState.STOPPED, f"the pause ({why}) lasted longer than {longest_s} s")
         case Checking(progress), Checked(now_ns):
             return _after_check(plan, progress, now_ns)
         case Checking(), Refused(sentence):
-            return _end(EndState.FAILED, sentence)
+            return _end(SessionState.FAILED, sentence)
         case Arming(_, due), MadeReady():
             return Armed(state.progress, due, state.intensity_pct_mso), [AwaitDue(due)]
         case Arming(), Refused(sentence):
-            return _end(EndState.FAILED, sentence)
+            return _end(SessionState.FAILED, sentence)
         case Armed(progress, due, intensity), CameDue():
             return Delivering(progress, intensity), [Deliver(progress.next, due)]
         case Delivering(progress), ShotOver(last_pulse_ns, late_ns):
             return _after_shot(plan, progress, last_pulse_ns, late_ns)
         case Delivering(), ShotDoubtful(sentence):
-            return _end(EndState.FAILED, sentence)
+            return _end(SessionState.FAILED, sentence)
         case _, Ticked():
             return state, []
         case _:
@@ -134,13 +134,13 @@ def _after_check(plan: Plan, progress: Progress, now_ns: int) -> Next:
     """Pause if that was asked for meanwhile; else commit the shot at a time that can be kept."""
     if progress.pause:
         return _pause(progress, now_ns, progress.pause)
-    late_ns = max(0, now_ns + plan.arming_ns - due_ns(plan, progress))
+    late_ns = max(0, now_ns + plan.lead_of(progress.next).arming_ns - due_ns(plan, progress))
     progress = replace(progress, shift_ns=progress.shift_ns + late_ns)
     intensity = plan.intensity(progress.next, progress.intensities)
     due = due_ns(plan, progress)
     effects: list[Effect] = [MakeReady(progress.next, due, intensity)]
     if late_ns:
-        effects.insert(0, Note("shifted", _shift_words(late_ns, "the checks took longer")))
+        effects.insert(0, Note(EventKind.TIMING, _shift_words(late_ns, "the checks took longer")))
     return Arming(progress, due, intensity), effects
 
 
@@ -150,9 +150,9 @@ def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int
     effects: list[Effect] = []
     if late_ns > SHIFT_FROM_NS:
         progress = replace(progress, shift_ns=progress.shift_ns + late_ns)
-        effects.append(Note("shifted", _shift_words(late_ns, "the last command was late")))
+        effects.append(Note(EventKind.TIMING, _shift_words(late_ns, "the last command was late")))
     if following == len(plan.shots):
-        finish = Finish(EndState.COMPLETED, "complete")
+        finish = Finish(SessionState.COMPLETED, "complete")
         return Ended(finish.state, finish.reason), [*effects, Disarm(), Settle(), finish]
     moves = plan.shots[following].scheduled.block != plan.shots[progress.next].scheduled.block
     progress = replace(progress, next=following, last_pulse_ns=last_pulse_ns)
@@ -171,15 +171,19 @@ def _ask_for_pause(state: RunningState, reason: str) -> Next:
             since_ns = progress.last_pulse_ns or 0
             return _pause(progress, since_ns, reason)
         case Paused():
-            return state, [Note("pause asked again", reason)]
+            return state, [Note(EventKind.PAUSE, f"asked again: {reason}")]
         case _:
             asked = replace(state.progress, pause=reason)
-            return replace(state, progress=asked), [Note("pause asked", reason)]
+            words = f"asked for after this train: {reason}"
+            return replace(state, progress=asked), [Note(EventKind.PAUSE, words)]
 
 
 def _pause(progress: Progress, since_ns: int, why: str) -> Next:
     """Disarm and wait; the pause is counted from the last pulse."""
-    return Paused(replace(progress, pause=""), since_ns, why), [Disarm(), Note("paused", why)]
+    return Paused(replace(progress, pause=""), since_ns, why), [
+        Disarm(),
+        Note(EventKind.PAUSE, why),
+    ]
 
 
 def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
@@ -188,17 +192,19 @@ def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
         case Paused(progress, since_ns):
             if now_ns - since_ns > plan.longest_pause_ns:
                 return _go_on(plan, state, Ticked(now_ns))
-            earliest_ns = now_ns + plan.preparation_ns
+            earliest_ns = now_ns + plan.lead_of(progress.next).checking_ns
             if progress.next and progress.last_pulse_ns is not None:
                 shots = plan.shots
                 rest_ns = shots[progress.next].due_ns - shots[progress.next - 1].last_due_ns
                 earliest_ns = max(earliest_ns, progress.last_pulse_ns + rest_ns)
             late_ns = max(0, earliest_ns - due_ns(plan, progress))
             moved = replace(progress, shift_ns=progress.shift_ns + late_ns)
-            return Resting(moved), [Note("resumed", _shift_words(late_ns, "pause"))]
+            return Resting(moved), [Note(EventKind.RESUME, _shift_words(late_ns, "pause"))]
         case _ if state.progress.pause:
             kept = replace(state.progress, pause="")
-            return replace(state, progress=kept), [Note("pause withdrawn", "")]
+            return replace(state, progress=kept), [
+                Note(EventKind.RESUME, "the pause was withdrawn before it began")
+            ]
         case _:
             return state, []
 
@@ -208,18 +214,22 @@ def _move_intensity(plan: Plan, state: RunningState, wanted: int) -> Next:
     progress = state.progress
     upcoming = progress.next + (1 if isinstance(state, Arming | Armed | Delivering) else 0)
     if upcoming == len(plan.shots):
-        return state, [Note("intensity refused", f"{wanted} %MSO: no shot is left to change")]
+        return state, [Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: no train is left")]
     index = plan.shots[upcoming].scheduled.block - 1
     bounds, now = plan.blocks[index], progress.intensities[index]
     if not bounds.lowest_pct_mso <= wanted <= bounds.highest_pct_mso:
         allowed = f"allowed {bounds.lowest_pct_mso} to {bounds.highest_pct_mso} %MSO"
-        return state, [Note("intensity refused", f"{wanted} %MSO: {allowed}; stays {now} %MSO")]
+        return state, [
+            Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: {allowed}; stays {now} %MSO")
+        ]
     intensities = (*progress.intensities[:index], wanted, *progress.intensities[index + 1 :])
     moved = replace(state, progress=replace(progress, intensities=intensities))
-    return moved, [Note("intensity", f"block {index + 1}: {now} to {wanted} %MSO, from the next")]
+    return moved, [
+        Note(EventKind.INTENSITY, f"block {index + 1}: {now} to {wanted} %MSO, from the next")
+    ]
 
 
-def _end(state: EndState, reason: str) -> Next:
+def _end(state: SessionState, reason: str) -> Next:
     return Ended(state, reason), [Disarm(), Settle(), Finish(state, reason)]
 
 

@@ -1,0 +1,110 @@
+"""Orders from outside to a running session, from any thread; the session takes them in order.
+
+Stop never waits here: it sets a flag that the session thread and the driver look at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from tms_console.delivery.states import (
+    Event,
+    Faulted,
+    HostLost,
+    IntensityPressed,
+    PausePressed,
+    StopPressed,
+)
+from tms_console.records.operations import EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Somebody wants the paused session to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to put on record beside the session: a note, an adverse event.
+
+    Attributes:
+        kind: `note` or `adverse_event`.
+        detail: It in words.
+        actor: Who said it.
+    """
+
+    kind: EventKind
+    detail: str
+    actor: str
+
+
+Order = Event | GoOn | Remark
+
+
+class Controls:
+    """Where the window, the pipe, the writer and signals leave their orders."""
+
+    def __init__(self) -> None:
+        self._orders: deque[Order] = deque()
+        self._halted = False
+        self._acknowledged = False
+        self._arrived = threading.Event()
+
+    # Called from any thread
+
+    def stop(self, reason: str) -> None:
+        """End the session at once."""
+        self._halt(StopPressed(reason))
+
+    def lose_host(self, sentence: str) -> None:
+        """End the session at once: the window that watches over it is gone."""
+        self._halt(HostLost(sentence))
+
+    def fail(self, sentence: str) -> None:
+        """End the session at once: something does not allow it to go on."""
+        self._halt(Faulted(sentence))
+
+    def pause(self, reason: str) -> None:
+        """Pause after the train in hand."""
+        self._orders.append(PausePressed(reason))
+
+    def resume(self) -> None:
+        """Go on."""
+        self._orders.append(GoOn())
+
+    def set_intensity(self, intensity_pct_mso: int) -> None:
+        """Move the intensity from the next train on."""
+        self._orders.append(IntensityPressed(intensity_pct_mso))
+
+    def remark(self, kind: EventKind, detail: str, actor: str) -> None:
+        """Put something on record."""
+        self._orders.append(Remark(kind, detail, actor))
+
+    def _halt(self, order: Order) -> None:
+        self._orders.appendleft(order)
+        self._halted = True
+        self._arrived.set()
+
+    # Called from the session's thread
+
+    @property
+    def halted(self) -> bool:
+        """True from the first order that ends the session on; never false again."""
+        return self._halted
+
+    def stop_requested(self) -> bool:
+        """What the driver asks: must it stop what it is doing now?"""
+        return self._halted and not self._acknowledged
+
+    def acknowledge(self) -> None:
+        """The session is ending: from here on the driver only disarms and listens."""
+        self._acknowledged = True
+
+    def take(self) -> list[Order]:
+        """Return the orders that have come since the last call."""
+        orders: list[Order] = []
+        while self._orders:
+            orders.append(self._orders.popleft())
+        return orders
