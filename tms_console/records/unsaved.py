@@ -15,31 +15,11 @@ from typing import Self
 
 from tms_console.records.errors import DatabaseUnusable, WriteFailed
 from tms_console.records.heads import sync_folder
+from tms_console.records.left_behind import UnsavedHeader, header_of, unsaved_path
 from tms_console.records.operations import Operation, from_json, to_json
 
 PREALLOCATED_BYTES = 4 * 2**20
 """Room for a session of 3,000 pulses with its frames: some 200 bytes each, five lines a pulse."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnsavedHeader:
-    """What the next start needs to know first: which session, and which port to disarm.
-
-    Attributes:
-        session_uid: The session that is starting.
-        database_uid: The database it belongs to.
-        console_uid: Whose chain it is recorded in.
-        origin_wall: Wall time of the session's origin, RFC 3339 in UTC.
-        port: The stimulator's port, as it was opened.
-        driver: The name of its driver.
-    """
-
-    session_uid: str
-    database_uid: str
-    console_uid: str
-    origin_wall: str
-    port: str
-    driver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +119,6 @@ class UnsavedFile:
             self._path.unlink(missing_ok=True)
 
 
-def unsaved_path(database: Path) -> Path:
-    """Return where the unsaved operations of a database are."""
-    return database.with_name(database.name + ".unsaved")
-
-
 def read_unsaved(database: Path) -> UnsavedText | None:
     """Return what an earlier session left beside a database, or None if it left nothing.
 
@@ -160,6 +135,8 @@ def read_unsaved(database: Path) -> UnsavedText | None:
     except OSError as error:
         raise DatabaseUnusable(f"{path}: it cannot be read: {error.strerror}") from error
     lines = content.rstrip(b"\0").split(b"\n")
+    if len(lines) == 1:  # cut off while it was made: no session had begun
+        return UnsavedText(None, (), ())
     problems = []
     if lines[-1]:
         problems.append(f"{path}: the last line was cut off while it was written")
@@ -168,10 +145,10 @@ def read_unsaved(database: Path) -> UnsavedText | None:
     for number, line in enumerate(lines[:-1], 1):
         try:
             if number == 1:
-                header = UnsavedHeader(**json.loads(line))
+                header = header_of(line)
             else:
                 operations.append(from_json(line))
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             problems.append(f"{path}: line {number}: {error}")
     return UnsavedText(header, tuple(operations), tuple(problems))
 

@@ -21,6 +21,7 @@ from tms_console.records.audit import Wall
 from tms_console.records.canonical import utc_now_text
 from tms_console.records.database import WRITER_BUSY_MS, Database
 from tms_console.records.errors import IllegalOperation, RecordsError, WriteFailed
+from tms_console.records.left_behind import UnsavedHeader
 from tms_console.records.operations import AuditNote, BeginSession, EndSession, Operation
 from tms_console.records.transactions import (
     NO_HOOKS,
@@ -30,7 +31,7 @@ from tms_console.records.transactions import (
     groups,
     keep_outside,
 )
-from tms_console.records.unsaved import PREALLOCATED_BYTES, UnsavedFile, UnsavedHeader
+from tms_console.records.unsaved import PREALLOCATED_BYTES, UnsavedFile
 
 LOGGER = logging.getLogger(__name__)
 
