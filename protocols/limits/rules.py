@@ -23,7 +23,7 @@ from protocols.pattern import SINGLE_PULSE, Burst
 from protocols.prescription import FixedBlock, SessionContent
 
 CONSOLE = "a rule of the console"
-RULE = "not from a table of numbers; to be checked by a person"
+RULE = "no table of numbers; to be checked by a person"
 """The checking status of a finding that rests on a rule and no table of numbers."""
 NO_TABLE = "no table to check"
 """The checking status of a finding that rests on the device or the prescription itself."""
