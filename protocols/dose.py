@@ -126,10 +126,11 @@ def _refusal(
     exact: Fraction, threshold_pct_mso: int, step: int, reach: tuple[int, int]
 ) -> NotDeliverable:
     lowest, highest = reach
-    too_high = exact > highest
+    rounded = "" if step == 1 else f"in steps of {step} %MSO {_to_step(exact, step)} %MSO, "
+    too_high = _to_step(exact, step) > highest  # 98 in steps of 5 is above 98: it rounds to 100
     reason = (
         f"{decimal_text(100 * exact / threshold_pct_mso)} % of a threshold of "
-        f"{threshold_pct_mso} %MSO is {decimal_text(exact)} %MSO, "
+        f"{threshold_pct_mso} %MSO is {decimal_text(exact)} %MSO, {rounded}"
         f"{'above' if too_high else 'below'} the {highest if too_high else lowest} %MSO "
         "that can be delivered"
     )
