@@ -185,8 +185,8 @@ def reading(path: Path, access: Access = "read") -> Iterator[Connection]:
         connection.close()
 
 
-def identify(connection: Connection, path: Path) -> Database:
-    """Return which of our databases a connection leads to.
+def require_ours(connection: Connection, path: Path) -> None:
+    """Do nothing if a connection leads to a database that this program can read.
 
     Raises:
         DatabaseUnusable: It is not one of ours, or newer than this program.
@@ -202,6 +202,15 @@ def identify(connection: Connection, path: Path) -> Database:
             if version > SCHEMA_VERSION
             else f"{path}: this database has no schema that TMS Console ever wrote ({version})"
         )
+
+
+def identify(connection: Connection, path: Path) -> Database:
+    """Return which of our databases a connection leads to.
+
+    Raises:
+        DatabaseUnusable: It is not one of ours, newer than this program, or does not say.
+    """
+    require_ours(connection, path)
     first = connection.execute(
         select(AUDIT.c.console_uid, AUDIT.c.subject, AUDIT.c.detail).where(
             AUDIT.c.seq == 1, AUDIT.c.action == "database.create"
@@ -278,6 +287,8 @@ def _engine(path: Path, access: Access, busy_ms: int) -> Engine:
             if access == "write":
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
             else:
+                if access != "read":  # whoever inspects also sees text that is broken
+                    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
                 connection.execute("PRAGMA query_only = ON")
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except BaseException:

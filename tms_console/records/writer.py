@@ -58,6 +58,9 @@ class WriterOptions:
     inline_group: int = 64
 
 
+HELD_AT_MOST_S = 1.0
+"""A `hold` that nobody releases ends by itself: nothing may stay unwritten because of it."""
+
 DEFAULTS = WriterOptions()
 
 
@@ -159,6 +162,12 @@ class SessionWriter(ABC):
             self._committer.close()
         return self.failure is None
 
+    def hold(self) -> None:  # noqa: B027 - nothing to hold where the caller's thread writes
+        """Begin no transaction until `release`: a stimulating command is due at this moment."""
+
+    def release(self) -> None:  # noqa: B027 - the counterpart
+        """Write again; any number of times."""
+
     @abstractmethod
     def _submit(self, operation: Operation) -> Ticket: ...
 
@@ -235,6 +244,8 @@ class ThreadedWriter(SessionWriter):
         super().__init__(database, header, on_failure, options)
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._writing = 0
+        self._may_begin = threading.Event()
+        self._may_begin.set()
         self._thread = threading.Thread(target=self._run, name="record-writer")
         self._thread.start()
 
@@ -243,12 +254,21 @@ class ThreadedWriter(SessionWriter):
         """Operations submitted and neither committed nor given up."""
         return self._queue.qsize() + self._writing
 
+    def hold(self) -> None:
+        """Begin no transaction until `release`, for `HELD_AT_MOST_S` at the longest."""
+        self._may_begin.clear()
+
+    def release(self) -> None:
+        """Write again; any number of times."""
+        self._may_begin.set()
+
     def _submit(self, operation: Operation) -> Ticket:
         ticket = Ticket(_leave_it_to_the_thread)
         self._queue.put(_Queued(operation, ticket))
         return ticket
 
     def _finish(self) -> None:
+        self.release()
         self._queue.put(None)
         self._thread.join()
 
@@ -265,6 +285,7 @@ class ThreadedWriter(SessionWriter):
                 except queue.Empty:
                     break
             closing = item is None
+            self._may_begin.wait(HELD_AT_MOST_S)
             try:
                 self._committer.commit(queued)
             except Exception:  # the top of a thread, and on_failure itself is broken

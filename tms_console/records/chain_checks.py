@@ -1,0 +1,150 @@
+"""Checks of the audit chain itself, and what its sound rows say about all the others.
+
+A row that does not match its own hash is named and says nothing; comparing what the others say
+with the tables is `row_checks`' affair.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sqlalchemy import Connection, RowMapping, select
+
+from tms_console.records.audit import genesis_hash, row_hash
+from tms_console.records.canonical import Json
+from tms_console.records.findings import Finding
+from tms_console.records.heads import ChainHead
+from tms_console.records.tables import AUDIT
+
+Detail: TypeAlias = Mapping[str, Json]
+EventValues: TypeAlias = tuple[Json, Json, Json, Json]
+"""Session uid, at_ns, kind, detail."""
+
+
+@dataclass(slots=True)
+class Claims:
+    """What the sound rows of the chain say is on record, in the order they said it.
+
+    Attributes:
+        database_uid: From the first row, "" if that does not say.
+        sessions: By uid, how each began.
+        endings: By uid, the closing entry of each that ended.
+        trains: By session uid and number, how each began.
+        train_ends: By session uid and number, how each was sealed.
+        events: Uid of each event and its values.
+        unplanned: By session uid and number, each pulse that nobody commanded.
+        rows: How many rows the chain has, sound or not.
+        heads: By console uid, the last row.
+        hashes: By console uid and seq, the hash each row carries.
+    """
+
+    database_uid: str = ""
+    sessions: dict[str, Detail] = field(default_factory=dict)
+    endings: dict[str, Detail] = field(default_factory=dict)
+    trains: dict[tuple[str, int], Detail] = field(default_factory=dict)
+    train_ends: dict[tuple[str, int], Detail] = field(default_factory=dict)
+    events: list[tuple[str, EventValues]] = field(default_factory=list)
+    unplanned: dict[tuple[str, int], Detail] = field(default_factory=dict)
+    rows: int = 0
+    heads: dict[str, int] = field(default_factory=dict)
+    hashes: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+def check_chain(connection: Connection, found: list[Finding]) -> Claims:
+    """Read the whole chain, add what is wrong with it to `found`, and return what it says."""
+    claims = Claims()
+    before: RowMapping | None = None
+    before_is_sound = False
+    for row in connection.execute(
+        select(AUDIT).order_by(AUDIT.c.console_uid, AUDIT.c.seq)
+    ).mappings():
+        if before is not None and before["console_uid"] != row["console_uid"]:
+            before = None
+        sound = _is_sound(row)
+        if not sound:
+            found.append(Finding(_name(row), "its content is not what its hash was made of"))
+        _check_link(row, before, sound and (before is None or before_is_sound), found)
+        claims.rows += 1
+        claims.heads[row["console_uid"]] = row["seq"]
+        claims.hashes[row["console_uid"], row["seq"]] = row["hash"]
+        if sound:
+            _take(claims, row)
+        before, before_is_sound = row, sound
+    return claims
+
+
+def check_head(claims: Claims, head: ChainHead | None, found: list[Finding]) -> None:
+    """Compare the chain with its head as it was last kept outside the file."""
+    if head is None:
+        return
+    newest = claims.heads.get(head.console_uid, 0)
+    if newest < head.seq:
+        found.append(
+            Finding(
+                f"audit row {newest + 1}",
+                f"the chain was cut: it ends at row {newest}, and row {head.seq} is known to have "
+                "been written",
+            )
+        )
+    elif claims.hashes.get((head.console_uid, head.seq)) != head.hash:
+        found.append(
+            Finding(
+                f"audit row {head.seq}",
+                "its hash is not the one that was kept outside the file: the chain was rewritten",
+            )
+        )
+
+
+def _name(row: RowMapping) -> str:
+    return f"audit row {row['seq']}"
+
+
+def _is_sound(row: RowMapping) -> bool:
+    try:
+        return bool(row_hash(dict(row)) == row["hash"])
+    except ValueError:
+        return False
+
+
+def _check_link(
+    row: RowMapping, before: RowMapping | None, sound: bool, found: list[Finding]
+) -> None:
+    expected = 1 if before is None else before["seq"] + 1
+    if row["seq"] != expected:
+        gap = f"audit row {expected}"
+        if row["seq"] - 1 > expected:
+            gap += f" to {row['seq'] - 1}"
+        found.append(Finding(gap, f"missing from the chain of console {row['console_uid']}"))
+        return
+    previous = genesis_hash(row["console_uid"]) if before is None else before["hash"]
+    if sound and row["previous_hash"] != previous:
+        found.append(
+            Finding(_name(row), "it does not follow from the row before it: one was replaced")
+        )
+
+
+def _take(claims: Claims, row: RowMapping) -> None:
+    """Note what a sound row says."""
+    subject: str = row["subject"]
+    detail: dict[str, Json] = json.loads(row["detail"])
+    kind, _, name = subject.partition(":")
+    uid, _, number = name.partition("/")
+    match row["action"]:
+        case "database.create" if kind == "database":
+            claims.database_uid = claims.database_uid or uid
+        case "session.begin":
+            claims.sessions[uid] = detail
+        case "session.end":
+            claims.endings[uid] = detail
+        case "train.begin":
+            claims.trains[uid, int(number)] = detail
+        case "train.end":
+            claims.train_ends[uid, int(number)] = detail
+        case "pulse.unplanned":
+            claims.unplanned[uid, int(number)] = detail
+        case "event.add":
+            values = (detail["session"], detail["at_ns"], detail["kind"], detail["detail"])
+            claims.events.append((uid, values))

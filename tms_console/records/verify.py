@@ -1,0 +1,171 @@
+"""Does a database still say what was written into it?  Every row is checked and the bad ones named.
+
+Nothing is repaired and nothing written.  How far its word reaches is part of every answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlcipher3 import dbapi2
+
+from tms_console.records.chain_checks import Claims, check_chain, check_head
+from tms_console.records.database import reading, require_ours, schema_scripts
+from tms_console.records.errors import DatabaseUnusable, RecordsError
+from tms_console.records.findings import Finding, Progress, shown
+from tms_console.records.heads import ChainHead, kept_head
+from tms_console.records.row_checks import RowTotals, check_rows
+
+REACH = (
+    "Every session, train, pulse, event and audit row is covered, and the frames of closed "
+    "sessions; not yet covered are the pulses of a train still running, and frames outside "
+    "sessions. The chain has no key: whoever can write this file and recompute the whole chain, "
+    "and the head kept outside it, is not noticed."
+)
+NO_HEAD = (
+    "No head of the chain is kept on this machine: a tail cut off together with the sessions it "
+    "speaks of would not be noticed."
+)
+MOST_FAULTS_OF_THE_FILE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer.
+
+    Attributes:
+        path: The file.
+        findings: What is wrong, by row; empty if the record is as it was written.
+        notes: What a reader should know besides.
+        sessions: Sessions checked.
+        trains: Trains checked.
+        pulses: Pulses checked.
+        events: Events checked.
+        audit_rows: Rows of the chain checked.
+        running: Sessions that are not closed: running, or cut off and not yet reconciled.
+        reach: What this answer covers and what not.
+    """
+
+    path: Path
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    sessions: int
+    trains: int
+    pulses: int
+    events: int
+    audit_rows: int
+    running: tuple[str, ...]
+    reach: str = REACH
+
+    @property
+    def sound(self) -> bool:
+        """True if nothing is wrong."""
+        return not self.findings
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+def verify(path: Path, progress: Progress = _no_progress) -> Verification:
+    """Check a whole database as it is at one moment, also while another program writes it.
+
+    Raises:
+        DatabaseUnusable: It is missing, not one of ours, or newer than this program.
+    """
+    if not path.is_file():
+        raise DatabaseUnusable(f"{path}: there is no such database")
+    found: list[Finding] = []
+    notes: list[str] = []
+    claims, totals = Claims(), RowTotals()
+    head = _kept_head(path, found, notes)
+    with reading(path, "inspect") as connection:
+        _guarded(found, lambda: _check_file(connection, found))
+        _guarded(found, lambda: _check_schema(connection, found))
+
+        def check() -> None:
+            nonlocal claims, totals
+            claims = check_chain(connection, found)
+            check_head(claims, head, found)
+            totals = check_rows(connection, claims, found, progress)
+
+        _guarded(found, check)
+    notes += [f"Session {uid} is running, or was cut off." for uid in totals.running]
+    return Verification(
+        path,
+        tuple(dict.fromkeys(found)),
+        tuple(notes),
+        totals.sessions,
+        totals.trains,
+        totals.pulses,
+        totals.events,
+        claims.rows,
+        tuple(totals.running),
+    )
+
+
+def _guarded(found: list[Finding], check: Callable[[], None]) -> None:
+    """Turn what SQLite cannot read at all into a finding, and go on."""
+    try:
+        check()
+    except DBAPIError as error:
+        found.append(Finding("the file", f"it cannot be read: {error.orig}"))
+
+
+def _kept_head(path: Path, found: list[Finding], notes: list[str]) -> ChainHead | None:
+    """Return the head kept outside; read before the rows are, it can only be older than they."""
+    uid = None
+    with reading(path, "inspect") as connection:
+        require_ours(connection, path)
+        first = connection.exec_driver_sql("SELECT subject FROM audit WHERE seq = 1").scalar()
+    if isinstance(first, str):
+        uid = first.removeprefix("database:")
+    if uid is None or not re.fullmatch("[0-9a-f-]{36}", uid):
+        found.append(Finding("audit row 1", "it does not say which database this is"))
+        return None
+    try:
+        head = kept_head(uid)
+    except RecordsError as error:
+        found.append(Finding("the head kept outside", str(error)))
+        return None
+    if head is None:
+        notes.append(NO_HEAD)
+    return head
+
+
+def _check_file(connection: Connection, found: list[Finding]) -> None:
+    """Let SQLite check its pages, types, constraints and references."""
+    faults = connection.exec_driver_sql(
+        f"PRAGMA integrity_check({MOST_FAULTS_OF_THE_FILE:d})"
+    ).scalars()
+    found += [Finding("the file", shown(fault)) for fault in faults if fault != "ok"]
+    for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        name = f"{table} row {row}" if row is not None else f"a row of {table}"
+        found.append(Finding(name, f"it refers to a {parent} that does not exist"))
+
+
+def _check_schema(connection: Connection, found: list[Finding]) -> None:
+    """Compare tables, indexes and triggers with those that the scripts of the schema make."""
+    fresh = dbapi2.connect(":memory:")
+    try:
+        fresh.executescript(schema_scripts())
+        wanted = {name: (kind, sql) for kind, name, sql in fresh.execute(_SCHEMA)}
+    finally:
+        fresh.close()
+    there = {name: (kind, sql) for kind, name, sql in connection.exec_driver_sql(_SCHEMA)}
+    for name, (kind, sql) in wanted.items():
+        if name not in there:
+            found.append(Finding(f"{kind} {name}", "it was dropped"))
+        elif there[name] != (kind, sql):
+            found.append(Finding(f"{kind} {name}", "it was altered"))
+    for name, (kind, _) in there.items():
+        if name not in wanted:
+            found.append(Finding(f"{kind} {shown(name)[1:-1]}", "it does not belong here"))
+
+
+_SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'"
