@@ -33,6 +33,9 @@ SENSOR_PERIOD_NS = 1_000_000_000
 """How often the unit looks at its coil's temperature (assumed)."""
 TRIGGER_LATENCY_NS = 1_000_000
 """From a trigger to its pulse; not published for a MagPro, illustrative."""
+START_LATENCY_NS = 3_000_000
+"""From a start command to the first pulse; illustrative, long enough for the id-8 frame to have
+left, so that the first report is not held up behind it."""
 MAX_COUNT = 0x10000
 MAX_REPORTED_A_US = 199
 """Highest di/dt the byte of id 2 is said to hold (2.3)."""
@@ -268,7 +271,7 @@ class MagProUnit:
     def start_train(self, source: Source) -> None:
         """Start the train; ignored in silence where 2.2 and 2.4 do not allow it."""
         run = Run(
-            self.agenda.now_ns + TRIGGER_LATENCY_NS,
+            self.agenda.now_ns + START_LATENCY_NS,
             Source.TRAIN if source is Source.SERIAL else source,
             stimulus_of(self.settings),
             self.train,
