@@ -26,6 +26,8 @@ _MARKED = (
     "depth_adjustment",
 )
 """Keys of a block that state something about the dose, so that each needs a mark."""
+_ALWAYS_THERE = ("target", "coils", "threshold", "pct_mt", "rate_hz", "trains")
+"""If one of these is missing, that is the mistake, and not its mark."""
 _CONVENTION = "convention"
 """Marked apart from its interval: the number is printed, its meaning mostly inferred."""
 
@@ -103,7 +105,7 @@ def _check_marks(path: Path, block: Values, mistakes: Mistakes) -> None:
         if key not in marks:
             mistakes.add((*path, "marks", key), "is missing", "read, computed, recalled or ours")
     for key in marks:
-        if key not in needed:
+        if key not in needed and key not in _ALWAYS_THERE:
             mistakes.add(
                 (*path, "marks", key), "marks nothing in this block", nearest_word(key, needed)
             )

@@ -13,9 +13,7 @@ from protocols.prescription import FixedBlock, SessionContent
 from protocols.terms import Side, ThresholdKind
 
 ratios = st.builds(Fraction, st.integers(1, 400), st.integers(1, 30))
-texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(
-    str.strip
-)
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
 
 
 @st.composite

@@ -155,9 +155,13 @@ def test_a_depth_that_cannot_be_is_refused() -> None:
 def test_a_cap_on_the_adjusted_dose_acts_openly() -> None:
     """SNT caps at 120 % of the measured threshold: nothing is clipped in silence."""
     capped = depth_adjusted_pct_mt(50, Fraction(80), Fraction(90), Fraction(120))
-    assert (capped.wanted_pct_mt, capped.pct_mt, capped.capped) == (144, 120, True)
+    assert (capped.wanted_pct_mt, capped.pct_mt, capped.capped) == (
+        Fraction(144),
+        Fraction(120),
+        True,
+    )
     free = depth_adjusted_pct_mt(50, Fraction(65), Fraction(90), None)
-    assert (free.pct_mt, free.capped) == (117, False)
+    assert (free.pct_mt, free.capped) == (Fraction(117), False)
 
 
 def test_percentages_are_shown_with_two_decimals_half_up() -> None:
