@@ -89,8 +89,8 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
         voice = cleanup.enter_context(_voice(device, as_json=as_json))
-        voice.began(host)
         cleanup.enter_context(_ended_by_signals(host))
+        voice.began(host)
         if panel:
             _obey_standard_input(host, device)
         host.serve(when_idle=voice.look)
