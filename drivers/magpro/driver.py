@@ -36,6 +36,7 @@ from drivers.interface import (
 )
 from drivers.link import Link
 from drivers.magpro.capability import burst_ipi_tenths_ms, why_not
+from drivers.magpro.codec import encode_frame
 from drivers.magpro.commands import (
     Command,
     GetSettings,
@@ -82,6 +83,9 @@ from protocols.pattern import SINGLE_PULSE, Burst, Train
 
 BAUD_RATE = 38_400
 """stimulators.md 2.1."""
+
+DISARM_FRAME = encode_frame(SetEnabled(False).body)
+"""What disarms a unit, whatever it is doing."""
 
 SETTLE_NS = 300_000_000
 """Settings are not acknowledged: wait this long before reading back (stimulators.md 2.4)."""

@@ -48,7 +48,7 @@ class MemoryLink:
                 return output
             event_in_ns = self._device.next_event_in_ns()
             wake_ns = until_ns if event_in_ns is None else min(until_ns, now_ns + event_in_ns)
-            self._clock.wait_until(wake_ns)
+            self._clock.rest_until(wake_ns)
 
     def close(self) -> None:
         """Let go of the device, which keeps its state; any number of times."""

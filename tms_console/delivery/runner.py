@@ -583,11 +583,14 @@ class SessionRunner:
 
     def _watch(self, until_ns: int) -> Event | None:
         """Listen to the stimulator between shots; ask it now and then; return a fault."""
-        for event in self._poll(min(until_ns, max(self._ask_at_ns, self._now()))):
+        may_ask = not self._near_due()
+        if may_ask:
+            until_ns = min(until_ns, max(self._ask_at_ns, self._now()))
+        for event in self._poll(until_ns):
             fault = self._see_outside(event)
             if fault is not None:
                 return fault
-        if self._now() >= self._ask_at_ns and not self._near_due():
+        if may_ask and self._now() >= self._ask_at_ns:
             problem = (
                 judge_status(
                     self._ask_status(),

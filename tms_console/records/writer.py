@@ -6,6 +6,7 @@ What an operation means in rows is in `storing`; a failed writer never touches t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -124,6 +125,7 @@ class SessionWriter(ABC):
         """
         self._committer = _Committer(database, header, on_failure, options)
         self._closed = False
+        self._gate = threading.RLock()  # on_failure may submit from inside a submit
 
     @property
     def failure(self) -> str | None:
@@ -146,9 +148,10 @@ class SessionWriter(ABC):
         Raises:
             IllegalOperation: The writer is closed.
         """
-        if self._closed:
-            raise IllegalOperation(f"{operation.op}: the session's writer is closed")
-        return self._submit(operation)
+        with self._gate:
+            if self._closed:
+                raise IllegalOperation(f"{operation.op}: the session's writer is closed")
+            return self._submit(operation)
 
     def close(self) -> bool:
         """Write what is queued and close; True if the database has it all.  Any number of times.
@@ -157,8 +160,10 @@ class SessionWriter(ABC):
         stays for the next start.
         """
         if not self._closed:
-            self._closed = True
             self._finish()
+            with self._gate:
+                self._closed = True
+            self._write_queued()  # what on_failure, or another thread, submitted meanwhile
             self._committer.close()
         return self.failure is None
 
@@ -173,6 +178,9 @@ class SessionWriter(ABC):
 
     @abstractmethod
     def _finish(self) -> None: ...
+
+    @abstractmethod
+    def _write_queued(self) -> None: ...
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -213,17 +221,18 @@ class InlineWriter(SessionWriter):
         return len(self._queue)
 
     def _submit(self, operation: Operation) -> Ticket:
-        ticket = Ticket(self._finish)
+        ticket = Ticket(self._write_queued)
         self._queue.append(_Queued(operation, ticket))
         if len(self._queue) >= self._group:
-            self._finish()
+            self._write_queued()
         return ticket
 
     def _finish(self) -> None:
+        self._write_queued()
+
+    def _write_queued(self) -> None:
         queued, self._queue = self._queue, []  # emptied first: on_failure may submit
         self._committer.commit(queued)
-        if self._queue and self._closed:
-            self._finish()
 
 
 class ThreadedWriter(SessionWriter):
@@ -271,6 +280,13 @@ class ThreadedWriter(SessionWriter):
         self.release()
         self._queue.put(None)
         self._thread.join()
+
+    def _write_queued(self) -> None:
+        queued = []
+        with contextlib.suppress(queue.Empty):
+            while (item := self._queue.get_nowait()) is not None:
+                queued.append(item)
+        self._committer.commit(queued)
 
     def _run(self) -> None:
         closing = False

@@ -1,0 +1,70 @@
+"""The order to deliver: what travels to the delivering process, checked when it is made.
+
+It names things (a content, a device, a database); it opens nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+from pydantic.dataclasses import dataclass
+
+_CHECKED = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class EmulatorOrder:
+    """Build this emulator in the delivering process itself.
+
+    Attributes:
+        name: Which emulated device, as `drivers.registry` names it.
+        seed: Seeds its latencies and jitter.
+        faults: What goes wrong, each as NAME@PULSE.
+        pulse_log: Where it logs the pulses it fires, None for nowhere.
+        virtual: Run it under the virtual clock.
+    """
+
+    at: Literal["emulator"] = "emulator"
+    name: str
+    seed: int = 0
+    faults: tuple[str, ...] = ()
+    pulse_log: str | None = None
+    virtual: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class PortOrder:
+    """Use what is on this port.
+
+    Attributes:
+        driver: Name of the driver.
+        port: A serial port, a pseudo-terminal, or `localhost:PORT`.
+    """
+
+    at: Literal["port"] = "port"
+    driver: str
+    port: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class SessionOrder:
+    """Deliver this.
+
+    Attributes:
+        kind: The kind of session.
+        content: The canonical form of what was authorised.
+        digest: Its digest, as it was authorised.
+        authority_uid: The uid of the authority.
+        database: Path of the database.
+        device: What to deliver it with.
+        actor: Who starts it.
+    """
+
+    kind: Literal["rehearsal"]
+    content: JsonValue
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    authority_uid: str
+    database: str
+    device: Annotated[EmulatorOrder | PortOrder, Field(discriminator="at")]
+    actor: str

@@ -1,0 +1,419 @@
+"""From an order to a finished session: opens, proves, asks the gate, writes the row, runs, closes.
+
+The loop itself is `runner`; who may give orders, and from which process, is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import rfc8785
+
+from drivers import registry
+from drivers.errors import StimulatorError
+from drivers.interface import Capabilities, Clock, Frame, Stimulator, TrainSettings, TrainTiming
+from drivers.link import Link
+from drivers.simulator.faults import parse_fault
+from drivers.simulator.memory_link import MemoryLink
+from drivers.simulator.proof import NotProved, Proof, control_address, prove_simulated
+from protocols.canonical import ContentError, JsonValue
+from protocols.pattern import Train
+from protocols.prescription import SessionContent
+from tms_console.clock import RealClock, VirtualClock
+from tms_console.delivery.controls import Controls
+from tms_console.delivery.gate import (
+    CheckResult,
+    GateRefused,
+    SessionFacts,
+    check_session,
+    refusals,
+)
+from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
+from tms_console.delivery.plan import NotPlannable, Plan, is_host_timed, plan_session
+from tms_console.delivery.realtime import garbage_kept, realtime_thread, sleep_inhibited
+from tms_console.delivery.runner import FrameBuffer, Running, SessionRunner, Snapshot
+from tms_console.delivery.wall import WallClock, behind_s
+from tms_console.records.database import Database, Purpose, open_or_create
+from tms_console.records.errors import RecordsError
+from tms_console.records.left_behind import UnsavedHeader
+from tms_console.records.operations import (
+    AuditNote,
+    BeginSession,
+    EventKind,
+    Frames,
+    SessionEvent,
+    SessionKind,
+    SessionState,
+    new_uid,
+)
+from tms_console.records.queries import newest_audit_time
+from tms_console.records.reconcile import reconcile
+from tms_console.records.session_lock import SessionLock
+from tms_console.records.writer import (
+    DEFAULTS,
+    InlineWriter,
+    SessionWriter,
+    ThreadedWriter,
+    WriterOptions,
+)
+
+ORIGIN_LEAD_NS = 300_000_000
+"""Between the session's row and the first check; the first train's own lead comes on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """How an order ended.
+
+    Attributes:
+        session_uid: The session, "" if none began.
+        state: How it ended, None if none began.
+        reason: Why it ended, or why none began, as a sentence.
+        checks: What the gate said.
+        saved: True if the database has everything; False if part of it lies beside it.
+        lost: Operations that could be saved nowhere.
+    """
+
+    session_uid: str
+    state: SessionState | None
+    reason: str
+    checks: tuple[CheckResult, ...] = ()
+    saved: bool = True
+    lost: int = 0
+
+
+class CannotBegin(Exception):
+    """No session began; the message says why and what to do.
+
+    Attributes:
+        checks: What the gate said, if it was asked.
+    """
+
+    def __init__(self, message: str, checks: Sequence[CheckResult] = ()) -> None:
+        super().__init__(message)
+        self.checks = tuple(checks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What a session is delivered with, opened."""
+
+    clock: Clock
+    link: Link
+    driver: str
+    port: str
+    proof: Callable[[Stimulator], Proof | None]
+
+
+def _nobody_waits(uid: str, checks: tuple[CheckResult, ...]) -> None:
+    """Called where nobody wants to know that a session began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a session is joined to.
+
+    Attributes:
+        controls: Where orders for the running session arrive.
+        publish: Gets a snapshot after every step.
+        software_version: For the record.
+        began: Called once the session is on record, with its uid and the gate's answers.
+        writer_options: For tests.
+    """
+
+    controls: Controls
+    publish: Callable[[Snapshot], None]
+    software_version: str
+    began: Callable[[str, tuple[CheckResult, ...]], None] = _nobody_waits
+    writer_options: WriterOptions = DEFAULTS
+
+
+def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
+    """Deliver an order to its end, in this thread; whatever happens is in the result."""
+    try:
+        content = _content(order)
+        database = open_or_create(Path(order.database), Purpose.REHEARSAL)
+        with SessionLock.acquire(database.path) as lock:
+            reconcile(database, lock)
+            return _with_device(order, content, database, around)
+    except CannotBegin as error:
+        return SessionResult("", None, str(error), error.checks)
+    except (RecordsError, StimulatorError, registry.UnknownName, OSError) as error:
+        return SessionResult("", None, str(error))
+
+
+def _content(order: SessionOrder) -> SessionContent:
+    try:
+        return SessionContent.from_canonical(cast("JsonValue", order.content))
+    except (ContentError, ValueError) as error:
+        raise CannotBegin(f"the content cannot be delivered: {error}") from error
+
+
+def _with_device(
+    order: SessionOrder, content: SessionContent, database: Database, around: Surroundings
+) -> SessionResult:
+    frames = FrameBuffer()
+    place = _place(order)
+    entry = registry.driver_entry(place.driver)
+    stop_requested = around.controls.stop_requested
+    with entry.open(place.link, place.clock, frames, stop_requested) as stimulator:
+        session = _Session(order, content, database, around, place)
+        return session.run(stimulator, frames)
+
+
+def _place(order: SessionOrder) -> _Place:
+    device = order.device
+    if isinstance(device, PortOrder):
+        clock = RealClock()
+        entry = registry.driver_entry(device.driver)
+        link = registry.open_port(device.port, entry.baud_rate, clock)
+        return _Place(clock, link, device.driver, device.port, _prover(device, link))
+    return _built_here(device)
+
+
+def _built_here(device: EmulatorOrder) -> _Place:
+    clock = VirtualClock() if device.virtual else RealClock()
+    log = None if device.pulse_log is None else Path(device.pulse_log)
+    try:
+        faults = [parse_fault(text) for text in device.faults]
+    except ValueError as error:
+        raise CannotBegin(str(error)) from error
+    emulator = registry.build_emulator(device.name, seed=device.seed, faults=faults, pulse_log=log)
+    proof = Proof.built_here(emulator)
+    driver = registry.driver_of_emulator(device.name)
+    return _Place(clock, MemoryLink(emulator, clock), driver, "memory", lambda _: proof)
+
+
+def _prover(device: PortOrder, link: Link) -> Callable[[Stimulator], Proof | None]:
+    def prove(stimulator: Stimulator) -> Proof | None:
+        try:
+            return prove_simulated(
+                control_address(device.port), link, lambda: stimulator.identify().serial
+            )
+        except NotProved:
+            return None
+
+    return prove
+
+
+class _Session:
+    """One order with everything opened for it."""
+
+    def __init__(
+        self,
+        order: SessionOrder,
+        content: SessionContent,
+        database: Database,
+        around: Surroundings,
+        place: _Place,
+    ) -> None:
+        self._order = order
+        self._content = content
+        self._database = database
+        self._around = around
+        self._place = place
+        self._clock = place.clock
+        self._wall = WallClock(place.clock)
+        self._uid = new_uid()
+
+    def run(self, stimulator: Stimulator, frames: FrameBuffer) -> SessionResult:
+        """Ask the gate, put the session on record and run it."""
+        self._stimulator, self._frames = stimulator, frames
+        proof = self._place.proof(stimulator)
+        plan = self._plan()
+        header = UnsavedHeader(
+            session_uid=self._uid,
+            database_uid=self._database.uid,
+            console_uid=self._database.console_uid,
+            origin_wall=self._wall.text(),
+            port=self._place.port,
+            driver=self._place.driver,
+        )
+        with self._writer(header) as writer:
+            checks = self._pass_gate(writer, proof)
+            self._prepare_first_train(plan)
+            with _help(self._clock) as helped:
+                state, reason = self._run(writer, plan, proof, checks, helped)
+            self._stimulator.close()
+            self._log_last_frames(writer)
+            saved = writer.close()
+            return SessionResult(self._uid, state, reason, checks, saved, writer.lost)
+
+    def _writer(self, header: UnsavedHeader) -> SessionWriter:
+        kind = InlineWriter if self._clock.virtual else ThreadedWriter
+        return kind(self._database, header, self._record_failed, self._around.writer_options)
+
+    def _record_failed(self, sentence: str) -> None:
+        """Called by the writer: delivery stops before anything else is tried."""
+        self._around.controls.fail(f"the record cannot be written: {sentence}")
+
+    def _plan(self) -> Plan:
+        capabilities = self._stimulator.capabilities
+        try:
+            return plan_session(
+                self._content,
+                waits_between_blocks=False,
+                checking_s=capabilities.checking_s,
+                arming_s=capabilities.arming_s,
+            )
+        except NotPlannable as error:
+            raise CannotBegin(str(error)) from error
+
+    def _pass_gate(self, writer: SessionWriter, proof: Proof | None) -> tuple[CheckResult, ...]:
+        """Ask the gate; a refusal goes into the audit trail.
+
+        Raises:
+            CannotBegin: It refused.
+        """
+        loads: list[tuple[Train, int]] = [
+            (block.pattern.train, intensity)
+            for block in self._content.blocks
+            for intensity in (block.intensity_of_train(1), block.highest_pct_mso)
+        ]
+        checks = check_session(
+            SessionFacts(
+                kind=self._order.kind,
+                signed_digest=self._order.digest,
+                content_digest=self._content.digest(),
+                proof="" if proof is None else proof.text,
+                database_purpose=self._database.purpose.value,
+                free_bytes=self._database.free_bytes(),
+                behind_s=behind_s(newest_audit_time(self._database)),
+                capabilities=self._stimulator.capabilities,
+                status=self._stimulator.status(),
+                loads=loads,
+            )
+        )
+        refused = refusals(checks)
+        if not refused:
+            return checks
+        words = str(GateRefused(refused))
+        writer.submit(
+            AuditNote(
+                uid=new_uid(),
+                actor=self._order.actor,
+                action="gate.refused",
+                subject=f"authority:{self._order.authority_uid}",
+                detail=words,
+            )
+        ).wait(5.0)
+        raise CannotBegin(words, checks)
+
+    def _prepare_first_train(self, plan: Plan) -> None:
+        """Set the stimulator for the first train; a change of waveform may take it many seconds."""
+        shot = plan.shots[0]
+        intensity = plan.intensity(0, tuple(block.intensity_pct_mso for block in plan.blocks))
+        timing = TrainTiming.HOST if is_host_timed(shot.scheduled.train) else TrainTiming.DEVICE
+        self._stimulator.disarm()
+        try:
+            self._stimulator.configure(TrainSettings(shot.scheduled.train, intensity, timing))
+        except StimulatorError as error:
+            raise CannotBegin(f"the stimulator could not be set: {error}") from error
+
+    def _run(
+        self,
+        writer: SessionWriter,
+        plan: Plan,
+        proof: Proof | None,
+        checks: tuple[CheckResult, ...],
+        helped: dict[str, str],
+    ) -> tuple[SessionState | None, str]:
+        """Put the session on record and run it to its end."""
+        origin_ns = self._clock.now_ns() + ORIGIN_LEAD_NS + plan.lead.checking_ns
+        ticket = writer.submit(self._row(proof, origin_ns, helped["priority"]))
+        if not ticket.wait(5.0):
+            raise CannotBegin(f"the session could not be put on record: {writer.failure}")
+        self._describe(writer, origin_ns, checks, helped)
+        self._around.began(self._uid, checks)
+        running = Running(
+            uid=self._uid,
+            content=self._content,
+            signed_digest=self._order.digest,
+            plan=plan,
+            capabilities=self._stimulator.capabilities,
+            coil=self._stimulator.capabilities.coil,
+            origin_ns=origin_ns,
+            pulses_before=0,
+            pulses_allowed=self._content.pulses,
+        )
+        ended = SessionRunner(
+            running,
+            stimulator=self._stimulator,
+            writer=writer,
+            clock=self._clock,
+            wall=self._wall,
+            controls=self._around.controls,
+            frames=self._frames,
+            publish=self._around.publish,
+        ).run()
+        return ended.state, ended.reason
+
+    def _row(self, proof: Proof | None, origin_ns: int, priority: str) -> BeginSession:
+        capabilities: Capabilities = self._stimulator.capabilities
+        return BeginSession(
+            uid=self._uid,
+            kind=SessionKind(self._order.kind),
+            authority_uid=self._order.authority_uid,
+            authority_digest=self._order.digest,
+            device_model=capabilities.identity.model,
+            device_serial=capabilities.identity.serial,
+            device_firmware=capabilities.identity.firmware,
+            simulated_proof=None if proof is None else proof.text,
+            coil=capabilities.coil,
+            software_version=self._around.software_version,
+            realtime_priority=priority,
+            started_at=self._wall.text(),
+            origin_wall=self._wall.text_at(origin_ns),
+            actor=self._order.actor,
+        )
+
+    def _describe(
+        self,
+        writer: SessionWriter,
+        origin_ns: int,
+        checks: tuple[CheckResult, ...],
+        helped: dict[str, str],
+    ) -> None:
+        """Put on record what was authorised, what the gate said and how the host is set up."""
+        gate = [asdict(check) | {"answer": check.answer.value} for check in checks]
+        for kind, detail in (
+            (EventKind.STATE, "authority " + rfc8785.dumps(self._order.content).decode()),
+            (EventKind.GATE, "passed " + rfc8785.dumps(gate).decode()),
+            (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),
+        ):
+            writer.submit(
+                SessionEvent(
+                    uid=new_uid(),
+                    session_uid=self._uid,
+                    at_ns=self._clock.now_ns() - origin_ns,
+                    kind=kind,
+                    detail=detail,
+                )
+            )
+
+    def _log_last_frames(self, writer: SessionWriter) -> None:
+        """Log what passed after the session's row was closed: the last disarm."""
+        frames = self._frames.take()
+        if frames:
+            moved = tuple(
+                Frame(self._wall.unix_ns(one.at_ns), one.direction, one.data) for one in frames
+            )
+            writer.submit(Frames(session_uid=None, frames=moved))
+
+
+@contextlib.contextmanager
+def _help(clock: Clock) -> Iterator[dict[str, str]]:
+    """Ask the system for what a session in real time needs; yields what it granted."""
+    if clock.virtual:
+        yield {"priority": "virtual clock", "sleep": "virtual clock"}
+        return
+    with (
+        sleep_inhibited("a stimulation session is running") as sleep,
+        garbage_kept(),
+        realtime_thread() as priority,
+    ):
+        yield {"priority": priority, "sleep": sleep}
