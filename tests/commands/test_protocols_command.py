@@ -199,6 +199,14 @@ def test_a_file_with_a_ramp_and_a_dose_above_200_percent_can_be_shown(tmp_path: 
     assert "override" in result.stdout
 
 
+def test_a_file_that_lies_within_every_limit_is_told_without_findings(tmp_path: Path) -> None:
+    text = (files("protocols.library") / "hf10-standard.toml").read_text(encoding="utf-8")
+    file = tmp_path / "mild.toml"
+    file.write_text(text.replace('pct_mt = "120"', 'pct_mt = "100"'))
+    result = run("check", str(file))
+    assert result.stdout.split("published limits")[1].strip() == "none"
+
+
 # the drawings
 
 
@@ -234,6 +242,12 @@ def test_the_session_strip_marks_every_train_at_equal_rests() -> None:
     drawing = draw_session(schedule_session([(pattern, Fraction(0))]), 76)
     assert drawing.marks == ("0:00 " + "··".join(["▌"] * 20),)
     assert "180 s" in drawing.axis[1]
+
+
+def test_a_session_of_very_many_lines_is_drawn_coarser() -> None:
+    quick = BlockPattern(Train(2, Fraction(10)), 200, Interval(Fraction(1, 10), Convention.GAP))
+    schedule = schedule_session([(quick, Fraction(0)), (quick, Fraction(3600))])
+    assert len(draw_session(schedule, 76).marks) == 24
 
 
 def test_a_single_continuous_train_fills_the_strip() -> None:

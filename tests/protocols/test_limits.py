@@ -21,7 +21,7 @@ from protocols.limits import (
     not_deliverable_finding,
     review,
 )
-from protocols.limits.tables import cleared_patterns, interval_table, train_table
+from protocols.limits.tables import Cell, cleared_patterns, interval_table, train_table
 from protocols.pattern import BlockPattern, Burst, Convention, Interval, Ramp, Train
 from protocols.prescription import FixedBlock, SessionContent, rehearsal_content
 from protocols.protocol import load_library
@@ -175,6 +175,13 @@ def test_a_train_is_within_beyond_or_outside_each_reference(
     train = train_of(rate_hz, seconds)
     assert WASSERMANN.reading(train, Fraction(pct_mt))[0] is wassermann
     assert CHEN.reading(train, Fraction(pct_mt))[0] is chen
+
+
+def test_a_cell_with_pulses_limits_them_as_well_as_the_seconds() -> None:
+    cell = Cell(Fraction(10), 100, Fraction(2), 5, tested_only=False)
+    assert cell.verdict(Train(5, Fraction(10))) is Verdict.WITHIN
+    assert cell.verdict(Train(6, Fraction(10))) is Verdict.OUTSIDE
+    assert replace(cell, tested_only=True).verdict(Train(6, Fraction(10))) is Verdict.BEYOND
 
 
 def test_a_rate_below_the_first_row_is_read_there() -> None:

@@ -179,6 +179,12 @@ def test_values_that_are_no_object_are_refused(values: JsonValue) -> None:
         SessionContent.from_canonical(values)
 
 
+@pytest.mark.parametrize("blocks", [None, "x", {}, 3])
+def test_blocks_that_are_no_list_are_refused(blocks: JsonValue) -> None:
+    with pytest.raises(ContentError, match="blocks is a list"):
+        SessionContent.from_canonical({**CONTENT.canonical(), "blocks": blocks})
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_any_json_is_refused_as_content_and_nothing_else(values: Any) -> None:
     with pytest.raises(ContentError):
@@ -257,6 +263,7 @@ def test_a_rehearsal_takes_the_defaults_and_may_be_halved_but_not_raised() -> No
     assert (block.intensity_pct_mso, block.lowest_pct_mso, block.highest_pct_mso) == (54, 27, 54)
     assert block.pattern.interval == Interval(Fraction(11), Convention.NOMINAL)
     assert (content.longest_pause_s, content.latest_host_pulse_us) == (600, 2000)
+    assert content.schedule().pulses == content.pulses == 3000
     odd = rehearsal_content(load_library()["lf1-right"], 50)  # 110 % -> 55, half 27.5
     assert odd.blocks[0].lowest_pct_mso == 28
 

@@ -342,6 +342,7 @@ def test_a_wrong_range_is_told_at_its_own_field(new: str, field: str, wrong: str
             "is missing between several trains",
         ),
         (ITBS.replace("[[blocks]]", "[blocks]"), "blocks", "cannot stand"),
+        ("[[blocks]]\nmarks = 3\n", "blocks[1].marks", "cannot stand"),
         ("blocks = 3\n", "blocks", "cannot stand"),
         ("blocks = [1]\ncourse = 1\n", "blocks[1]", "cannot stand"),
     ],
