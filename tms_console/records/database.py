@@ -222,13 +222,12 @@ def identify(connection: Connection, path: Path) -> Database:
 
 
 def check_integrity(database: Database) -> tuple[str, ...]:
-    """Return what SQLite's quick check finds wrong with the file: nothing, if it is sound.
-
-    Raises:
-        DatabaseUnusable: The file cannot be read at all.
-    """
-    with database.reading() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+    """Return what SQLite's quick check finds wrong with the file: nothing, if it is sound."""
+    try:
+        with database.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+    except DatabaseUnusable as error:
+        return (str(error),)
     return tuple(str(line) for line in found if line != "ok")
 
 
