@@ -13,6 +13,7 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.panel_words import action_of
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from drivers.simulator.pulse_log import read_pulse_log
-from tms_console.commands.emulate import app
+from tms_console.commands.emulate import app, snapshot
 
 COMMAND = [sys.executable, "-c", "from tms_console.commands.emulate import app; app()"]
 
@@ -245,3 +246,23 @@ def test_every_word_of_the_panel_does_what_it_says(words: str, changed) -> None:
 def test_a_word_that_is_none_is_an_error_that_lists_them(words: str) -> None:
     with pytest.raises(ValueError, match=r"knob \+N"):
         action_of(MagProEmulator(), words)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["enable", "knob +9"], "enabled, 9 %MSO, page Main, coil C-B60 22 °C, 0 pulses"),
+        (["hang"], "hung, disabled, 0 %MSO, page Main, coil C-B60 22 °C, 0 pulses"),
+        (["unplug", "coil off"], "unplugged, disabled, 0 %MSO, page Main, coil none, 0 pulses"),
+    ],
+)
+def test_the_state_line_says_what_a_person_wants_to_know(words: list[str], shown: str) -> None:
+    device = MagProEmulator()
+    for word in words:
+        action_of(device, word)()
+    assert snapshot(device).sentence == shown
+
+
+def test_the_state_line_says_that_a_train_runs() -> None:
+    row = replace(snapshot(MagProEmulator()), running=True)
+    assert "disabled, train running" in row.sentence

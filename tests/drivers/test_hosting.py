@@ -120,6 +120,9 @@ def test_the_terminal_is_raw_private_and_passes_every_byte_as_it_is(tmp_path: Pa
     os.close(client)
     port.close()
     port.close()
+    for end in (port._master, port._slave):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(end)
     assert (port.read(), port.waits_for) == (b"", ())
     port.write(b"nobody")
 

@@ -404,3 +404,44 @@ def test_the_server_keeps_a_few_clients_and_lets_the_oldest_go(tmp_path: Path) -
         for client in clients:
             client.close()
         assert said(Path(f"{path}.control"), b'{"nonce": "9"}\n')
+
+
+def test_a_client_that_resets_or_never_waits_for_its_answer_does_not_disturb_the_server(
+    tmp_path: Path,
+) -> None:
+    server = ControlServer(tmp_path / "magpro.control", emulator())
+    (listener,) = server.sockets
+    server.serve(listener)
+    for _ in range(2):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(server.address))
+        server.serve(listener)
+        heard = server.sockets[1]
+        server.serve(heard)
+        assert heard in server.sockets
+        client.sendall(b'{"nonce": "1"}\n')
+        client.close()
+        server.serve(heard)
+        assert server.sockets == [listener]
+        server.serve(heard)
+    server.close()
+
+
+def test_a_client_on_a_loopback_port_that_resets_is_dropped() -> None:
+    with listen(emulator()) as host:
+        server = host.control
+        assert isinstance(server.address, LoopbackPort)
+        client = socket.create_connection(("127.0.0.1", server.address.number), 2.0)
+        wait_for_client(server)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        time.sleep(0.02)
+        server.serve(server.sockets[1])
+        assert len(server.sockets) == 1
+
+
+def wait_for_client(server: ControlServer) -> None:
+    end = time.monotonic() + 2
+    while len(server.sockets) == 1:
+        assert time.monotonic() < end
+        server.serve(server.sockets[0])

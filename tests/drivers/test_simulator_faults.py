@@ -326,3 +326,30 @@ def test_power_may_fail_at_the_extra_pulse_itself() -> None:
     heard = bench.run_train(TEN_PULSES)
     assert len(bench.device.fired) == 2
     assert len(of_kind(heard, StimulusReport)) == 1
+
+
+def test_a_train_that_was_cut_off_never_goes_on_after_enabling_again() -> None:
+    """Somebody closes the interlock and enables: nothing may follow but what is asked for anew."""
+    bench = Bench("interlock_open@4")
+    bench.prepare(SetTrain(10, 10, 1, 10))
+    bench.say(StartTrain())
+    bench.hear(3200 * MS)
+    bench.device.panel.close_interlock()
+    bench.say(SetEnabled(True))
+    bench.hear(20 * S)
+    assert bench.device.state().status.info.enabled
+    assert len(bench.device.fired) == 4
+    bench.say(StartTrain())
+    bench.hear(20 * S)
+    assert len(bench.device.fired) == 14
+
+
+def test_power_that_is_back_at_once_has_still_lost_every_command_and_answer() -> None:
+    bench = Bench(options=options(restart_ns=1))
+    bench.say(GetStatus())
+    bench.hear(2 * MS)
+    bench.say(SetAmplitude(50))
+    bench.device.restart()
+    bench.hear(S)
+    assert [type(message) for _, message in bench.heard] == [Notice]
+    assert bench.ask(GetStatus(), Status).a_pct_mso == 0

@@ -230,9 +230,10 @@ class Snapshot:
     def sentence(self) -> str:
         """It as one line."""
         running = ", train running" if self.running else ""
+        heat = f" {self.temperature_c} °C" if self.temperature_c else ""
         return (
             f"{self.state}{running}, {self.intensity_pct_mso} %MSO, page {self.page}, coil "
-            f"{self.coil} {self.temperature_c} °C, {self.pulses_fired} pulses"
+            f"{self.coil}{heat}, {self.pulses_fired} pulses"
         )
 
 
