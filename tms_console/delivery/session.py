@@ -32,10 +32,13 @@ from tms_console.delivery.gate import (
     check_session,
     refusals,
 )
+from tms_console.delivery.giving import Authorised
+from tms_console.delivery.journal import FrameBuffer, Journal
 from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.plan import NotPlannable, Plan, is_host_timed, plan_session
 from tms_console.delivery.realtime import garbage_kept, realtime_thread, sleep_inhibited
-from tms_console.delivery.runner import FrameBuffer, Running, SessionRunner, Snapshot
+from tms_console.delivery.runner import Joined, SessionRunner
+from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.wall import WallClock, behind_s
 from tms_console.records.database import Database, Purpose, open_or_create
 from tms_console.records.errors import RecordsError
@@ -329,27 +332,24 @@ class _Session:
             raise CannotBegin(f"the session could not be put on record: {writer.failure}")
         self._describe(writer, origin_ns, checks, helped)
         self._around.began(self._uid, checks)
-        running = Running(
-            uid=self._uid,
+        capabilities = self._stimulator.capabilities
+        authorised = Authorised(
             content=self._content,
             signed_digest=self._order.digest,
             plan=plan,
-            capabilities=self._stimulator.capabilities,
-            coil=self._stimulator.capabilities.coil,
-            origin_ns=origin_ns,
+            capabilities=capabilities,
+            coil=capabilities.coil,
             pulses_before=0,
             pulses_allowed=self._content.pulses,
         )
-        ended = SessionRunner(
-            running,
+        joined = Joined(
             stimulator=self._stimulator,
-            writer=writer,
-            clock=self._clock,
+            journal=Journal(self._uid, origin_ns, self._clock, writer, self._frames),
             wall=self._wall,
             controls=self._around.controls,
-            frames=self._frames,
             publish=self._around.publish,
-        ).run()
+        )
+        ended = SessionRunner(authorised, joined).run()
         return ended.state, ended.reason
 
     def _row(self, proof: Proof | None, origin_ns: int, priority: str) -> BeginSession:

@@ -1,0 +1,517 @@
+"""Giving one shot: check, put on record, arm, command once, follow, settle.
+
+The order of these steps is the engine's; that each command goes out at most once is kept here and
+in the drivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from drivers.errors import (
+    DeliveryUncertain,
+    LinkFault,
+    NotConnected,
+    PulseRefused,
+    SettingsRefused,
+    StopRequested,
+)
+from drivers.interface import (
+    Capabilities,
+    DeviceEvent,
+    DeviceNotice,
+    DeviceStatus,
+    PulseReport,
+    Stimulator,
+    TrainEnded,
+    TrainSettings,
+    TrainTiming,
+)
+from protocols.prescription import SessionContent
+from tms_console.delivery.gate import GateRefused, TrainFacts, check_train, require
+from tms_console.delivery.in_hand import InHand, Tally
+from tms_console.delivery.journal import Journal, Ticket
+from tms_console.delivery.listening import UNCOMMANDED, Listener
+from tms_console.delivery.matching import ReportMode
+from tms_console.delivery.outcomes import COUNTER_MODULUS, TrainEnd, counted_between
+from tms_console.delivery.plan import Plan, Shot
+from tms_console.delivery.realised import RealisedCheck
+from tms_console.delivery.states import (
+    CameDue,
+    Check,
+    Checked,
+    Deliver,
+    Event,
+    Faulted,
+    MadeReady,
+    MakeReady,
+    Refused,
+    ShotDoubtful,
+    ShotOver,
+)
+from tms_console.records.operations import (
+    BeginPulse,
+    BeginTrain,
+    EndTrain,
+    EventKind,
+    TrainOutcome,
+)
+
+LATEST_START_NS = 100_000_000
+"""A train whose start would be later than this is not started: the host was not there in time."""
+
+SPIN_NS = 10_000_000
+"""Before this the stimulator is listened to; then the thread only waits for the time."""
+
+QUERY_NS = 1_000_000_000
+"""No query is begun so close before a command; its repetitions could still be under way."""
+
+SILENT_NS = 1_000_000_000
+"""Beyond the longest gap of a train: no report for so long, and the stimulator is asked."""
+
+END_GRACE_NS = 700_000_000
+"""How long after its last pulse a train may take to say that it is over."""
+
+DRAIN_NS = 200_000_000
+"""How long late reports are listened for after a disarm, or after a train with reports missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """What a session may give.
+
+    Attributes:
+        content: What was authorised.
+        signed_digest: The digest that was authorised.
+        plan: The content cut into shots.
+        capabilities: What the stimulator can do.
+        coil: The coil the session began with.
+        pulses_before: Pulses of the day before this session, unknown ones included.
+        pulses_allowed: Pulses of the day that are authorised.
+    """
+
+    content: SessionContent
+    signed_digest: str
+    plan: Plan
+    capabilities: Capabilities
+    coil: str
+    pulses_before: int
+    pulses_allowed: int
+
+
+@dataclass(slots=True)
+class _OpenTrain:
+    """The train in hand, over all its shots."""
+
+    number: int
+    counter: int | None
+    on_record: bool = False
+    started_ns: int | None = None
+    ended_ns: int | None = None
+    delivered: int = 0
+
+    def add(self, shot: Shot, tally: Tally) -> None:
+        """Count a shot; a host-timed train starts and ends with its own pulses."""
+        self.delivered += tally.delivered
+        if shot.host_timed and tally.delivered:
+            self.ended_ns = tally.last_pulse_ns
+            if self.started_ns is None:
+                self.started_ns = tally.last_pulse_ns
+
+
+class Giver:
+    """Gives the shots of one session, one at a time.
+
+    Attributes:
+        hand: The shot in hand, from its row to its outcome.
+        delivered: Pulses known to be given, those of the shot in hand not counted.
+        unknown: Pulses of which nobody knows.
+    """
+
+    def __init__(
+        self,
+        authorised: Authorised,
+        stimulator: Stimulator,
+        journal: Journal,
+        listener: Listener,
+        halted: Callable[[], bool],
+    ) -> None:
+        self._may = authorised
+        self._plan = authorised.plan
+        self._stimulator = stimulator
+        self._journal = journal
+        self._listener = listener
+        self._halted = halted
+        self._train: _OpenTrain | None = None
+        self._mode = ReportMode.UNKNOWN
+        self._realised = RealisedCheck()
+        self.hand: InHand | None = None
+        self.delivered = 0
+        self.unknown = 0
+
+    # Before the command ---------------------------------------------------------------------
+
+    def check(self, check: Check) -> Event:
+        """Ask the gate, set the stimulator and read it back.
+
+        Raises:
+            LinkFault: No usable answer.
+            NotConnected: It is gone.
+            StopRequested: A stop was asked for.
+        """
+        shot = self._plan.shots[check.shot]
+        status = self._listener.ask()
+        problem = self._listener.problem(status)
+        if problem:
+            return Refused(f"before train {shot.scheduled.number}: {problem}")
+        try:
+            require(check_train(self._facts(shot, check.intensity_pct_mso, status)))
+            if shot.opens_train or check.intensity_pct_mso != self._listener.set_to:
+                timing = TrainTiming.HOST if shot.host_timed else TrainTiming.DEVICE
+                train = shot.scheduled.train
+                self._stimulator.configure(TrainSettings(train, check.intensity_pct_mso, timing))
+        except GateRefused as error:
+            words = f"before train {shot.scheduled.number}: {error}"
+            self._journal.note(EventKind.GATE, f"refused {words}")
+            return Refused(words)
+        except SettingsRefused as error:
+            return Refused(f"before train {shot.scheduled.number}: {error}")
+        self._listener.set_to = check.intensity_pct_mso
+        if shot.opens_train:
+            counter = self._stimulator.stimulus_count()
+            self._train = _OpenTrain(shot.scheduled.number, counter)
+        self._journal.flush_frames()
+        return Checked(self._journal.now_ns())
+
+    def _facts(self, shot: Shot, intensity_pct_mso: int, status: DeviceStatus) -> TrainFacts:
+        may = self._may
+        block = self._plan.blocks[shot.scheduled.block - 1]
+        ramping = block.ramp is not None and shot.scheduled.number_in_block < block.ramp.trains
+        given = self.delivered + self.unknown + self._listener.unplanned.count
+        return TrainFacts(
+            signed_digest=may.signed_digest,
+            content_digest=may.content.digest(),
+            status=status,
+            coil_at_start=may.coil,
+            train=shot.scheduled.train,
+            pulses=shot.pulses,
+            intensity_pct_mso=intensity_pct_mso,
+            lowest_pct_mso=1 if ramping else block.lowest_pct_mso,
+            highest_pct_mso=block.highest_pct_mso,
+            capabilities=may.capabilities,
+            pulses_so_far=may.pulses_before + given,
+            pulses_allowed=may.pulses_allowed,
+        )
+
+    def make_ready(self, ready: MakeReady) -> Event | None:
+        """Put the shot on disk as commanded; only then arm.  None if a stop came in between.
+
+        Raises:
+            LinkFault: No usable answer.
+            NotConnected: It is gone.
+            StopRequested: A stop was asked for.
+        """
+        shot = self._plan.shots[ready.shot]
+        self.hand = InHand(
+            session_uid=self._journal.uid,
+            shot=shot,
+            due_ns=ready.due_ns,
+            intensity_pct_mso=ready.intensity_pct_mso,
+            submit=self._journal.write,
+            unplanned=self._listener.unplanned,
+            mode=self._mode,
+        )
+        ticket = self._write_rows(shot, ready)
+        while not ticket.wait(0.005):
+            if self._halted():
+                return None  # by a person, or because the record cannot be written
+        if not self._listener.armed:
+            try:
+                self._stimulator.arm()
+            except PulseRefused as error:
+                return Refused(str(error))
+            self._listener.armed = True
+        self._journal.flush_frames()
+        return MadeReady()
+
+    def _write_rows(self, shot: Shot, ready: MakeReady) -> Ticket:
+        uid, train = self._journal.uid, shot.scheduled
+        ticket: Ticket | None = None
+        if shot.opens_train:
+            offsets = [] if shot.host_timed else shot.offsets_ns.tolist()
+            ticket = self._journal.write(
+                BeginTrain(
+                    session_uid=uid,
+                    block=train.block,
+                    number=train.number,
+                    intensity_pct_mso=ready.intensity_pct_mso,
+                    planned_start_ns=ready.due_ns,
+                    first_pulse=train.first_pulse,
+                    planned_ns=tuple(ready.due_ns + offset for offset in offsets),
+                )
+            )
+            self._open_train().on_record = True
+            self._listener.train_on_record = train.number
+        if ticket is None or shot.host_timed:
+            ticket = self._journal.write(
+                BeginPulse(
+                    session_uid=uid,
+                    train_number=train.number,
+                    number=shot.first_pulse,
+                    intensity_pct_mso=ready.intensity_pct_mso,
+                    planned_ns=ready.due_ns,
+                )
+            )
+        return ticket
+
+    def await_due(self, due_ns: int) -> Event:
+        """Listen until the command is due, then be there in time.
+
+        Raises:
+            LinkFault: No usable answer.
+            NotConnected: It is gone.
+            StopRequested: A stop was asked for.
+        """
+        while (now_ns := self._journal.now_ns()) < due_ns - SPIN_NS:
+            may_ask = now_ns < due_ns - QUERY_NS
+            trouble = self._listener.watch(due_ns - SPIN_NS, may_ask=may_ask)
+            if trouble:
+                return Faulted(trouble)
+        self._journal.writer.hold()
+        self._journal.clock.wait_until(self._journal.on_clock(due_ns))
+        return CameDue()
+
+    # The command ----------------------------------------------------------------------------
+
+    def deliver(self, deliver: Deliver) -> Event | None:
+        """Send the one command of this shot, unless a stop was asked for up to now.
+
+        Raises:
+            LinkFault: No usable answer while the train ran.
+            NotConnected: It is gone.
+            StopRequested: A stop was asked for.
+        """
+        hand = self._require_hand()
+        if self._halted():
+            return None
+        latest_ns = self._plan.latest_pulse_ns if hand.shot.host_timed else LATEST_START_NS
+        limit_ns = self._journal.on_clock(deliver.due_ns + latest_ns)
+        try:
+            return (
+                self._fire(hand, limit_ns) if hand.shot.host_timed else self._start(hand, limit_ns)
+            )
+        except PulseRefused as error:
+            hand.refused = True
+            return ShotDoubtful(f"the stimulator refused: {error}")
+        except DeliveryUncertain as error:
+            commanded_ns = self._journal.since_origin(error.commanded_ns)
+            hand.command(commanded_ns, commanded_ns)
+            return self._resolve_doubt(hand, error)
+        except NotConnected:
+            if hand.commanded_ns is None:
+                # whether the port took some of it is not known: the pulses count as given
+                hand.command(self._journal.now_ns(), self._journal.now_ns())
+            raise
+
+    def _fire(self, hand: InHand, limit_ns: int) -> Event:
+        receipt = self._stimulator.fire(limit_ns)
+        self._journal.writer.release()
+        if receipt is None:
+            return self._too_late(hand, f"pulse {hand.shot.first_pulse}")
+        receipt = replace(
+            receipt,
+            commanded_ns=self._journal.since_origin(receipt.commanded_ns),
+            observed_ns=self._journal.since_origin(receipt.observed_ns),
+        )
+        hand.command(receipt.commanded_ns, receipt.observed_ns)
+        hand.confirm(receipt)
+        self._listener.heard_ns = receipt.observed_ns
+        doubt = self._realised.doubt(
+            hand.shot.first_pulse, hand.intensity_pct_mso, receipt.realised_a_us
+        )
+        self._journal.flush_frames()
+        return ShotDoubtful(doubt) if doubt else self._over(hand)
+
+    def _start(self, hand: InHand, limit_ns: int) -> Event:
+        receipt = self._stimulator.start_train(limit_ns)
+        self._journal.writer.release()
+        if receipt is None:
+            return self._too_late(hand, f"train {hand.shot.scheduled.number}")
+        accepted_ns = self._journal.since_origin(receipt.accepted_ns)
+        hand.command(self._journal.since_origin(receipt.commanded_ns), accepted_ns)
+        self._open_train().started_ns = accepted_ns
+        return self._follow(hand)
+
+    def _too_late(self, hand: InHand, what: str) -> Event:
+        late_ms = (self._journal.now_ns() - hand.due_ns) / 1e6
+        return ShotDoubtful(
+            f"{what} would have been {late_ms:.1f} ms late and was not given; the computer was busy"
+        )
+
+    def _resolve_doubt(self, hand: InHand, error: DeliveryUncertain) -> Event | None:
+        """A command went out and nothing came back: only the stimulator's counter can tell."""
+        if self._halted():
+            return None
+        self._journal.note(EventKind.FAULT, str(error))
+        if hand.shot.host_timed and self._counted() == 1:
+            return self._over(hand)
+        return ShotDoubtful(str(error))
+
+    # After the command ----------------------------------------------------------------------
+
+    def _follow(self, hand: InHand) -> Event:
+        """Put every report of a running train on record until the train is over."""
+        seen = hand.seen
+        quiet_ns = max((b - a for a, b in pairwise(seen.offsets_ns)), default=0) + SILENT_NS
+        ended_ns: int | None = None
+        heard_ns = self._journal.now_ns()
+        while True:
+            over_ns = seen.expected_end_ns()
+            if ended_ns is None:
+                until_ns = over_ns + END_GRACE_NS
+            else:
+                until_ns = ended_ns if seen.complete else max(ended_ns, over_ns) + DRAIN_NS
+            if self._journal.now_ns() >= until_ns:
+                return self._after_train(hand, ended_ns)
+            events = self._listener.poll(min(until_ns, heard_ns + quiet_ns))
+            for event in events:
+                if isinstance(event, TrainEnded):
+                    ended_ns = self._journal.since_origin(event.at_ns)
+                trouble = self._see(hand, event)
+                if trouble:
+                    self._rescue_reports(hand, events[events.index(event) + 1 :])
+                    return ShotDoubtful(trouble)
+            if events:
+                heard_ns = self._journal.now_ns()
+            elif self._journal.now_ns() >= heard_ns + quiet_ns:
+                self._listener.ask()  # raises if it does not answer
+                heard_ns = self._journal.now_ns()
+
+    def _see(self, hand: InHand, event: DeviceEvent) -> str:
+        """Put on record what came during a train; return what forbids going on, or ""."""
+        match event:
+            case PulseReport(at_ns, a_us):
+                before = hand.extras
+                report = PulseReport(self._journal.since_origin(at_ns), a_us)
+                number = hand.report(report)
+                if hand.extras > before:
+                    return UNCOMMANDED
+                pulse = hand.shot.first_pulse if number is None else number
+                return self._realised.doubt(pulse, hand.intensity_pct_mso, a_us)
+            case DeviceNotice():
+                return self._listener.weigh(event)
+            case TrainEnded():
+                return ""
+
+    def _rescue_reports(self, hand: InHand, events: Sequence[DeviceEvent]) -> None:
+        """Reports that came together with the trouble go on record all the same."""
+        for event in events:
+            if isinstance(event, PulseReport):
+                at_ns = self._journal.since_origin(event.at_ns)
+                hand.report(PulseReport(at_ns, event.realised_a_us))
+
+    def _after_train(self, hand: InHand, ended_ns: int | None) -> Event:
+        number = hand.shot.scheduled.number
+        last_due_ns = (hand.commanded_ns or 0) + hand.seen.offsets_ns[-1]
+        if ended_ns is not None and ended_ns < last_due_ns and not hand.seen.complete:
+            early_s = (last_due_ns - ended_ns) / 1e9
+            return ShotDoubtful(f"train {number} ended {early_s:.2f} s too early at the stimulator")
+        if ended_ns is None and self._listener.ask().running:
+            return ShotDoubtful(f"train {number} goes on after its time at the stimulator")
+        self._open_train().ended_ns = self._journal.now_ns() if ended_ns is None else ended_ns
+        return self._over(hand)
+
+    def _over(self, hand: InHand) -> Event:
+        """The shot is over as planned: settle it and say how it went."""
+        late_ns = (hand.commanded_ns or 0) - hand.due_ns
+        tally = self._settle(TrainEnd.RAN_OUT, None)
+        if tally.doubt:
+            return ShotDoubtful(f"train {hand.shot.scheduled.number}: {tally.doubt}")
+        return ShotOver(tally.last_pulse_ns, late_ns)
+
+    # Settling -------------------------------------------------------------------------------
+
+    def settle_all(self, outcome: TrainOutcome) -> None:
+        """The session is ending: nothing stays `commanded`, no train stays open."""
+        if self.hand is not None:
+            cut_ns = self._journal.now_ns()
+            self._drain(self.hand)
+            self._settle(TrainEnd.LOST if self._listener.lost else TrainEnd.CUT, cut_ns)
+        if self._train is not None and self._train.on_record:
+            self._end_train(outcome)
+
+    def _drain(self, hand: InHand) -> None:
+        """Listen for reports of pulses that were given before the disarm took effect."""
+        if self._listener.lost or hand.commanded_ns is None:
+            return
+        until_ns = self._journal.now_ns() + DRAIN_NS
+        try:
+            while self._journal.now_ns() < until_ns:
+                self._rescue_reports(hand, self._listener.poll(until_ns))
+        except NotConnected:
+            self._listener.lost = True
+
+    def _settle(self, end: TrainEnd, cut_ns: int | None) -> Tally:
+        """Give every pulse of the shot in hand its outcome; end its train if it is the last."""
+        hand, self.hand = self._require_hand(), None
+        counted: int | None = None
+        if end is not TrainEnd.LOST and hand.commanded_ns is not None:
+            counted = self._read_counter(hand)
+        tally = hand.settle(end, cut_ns, counted)
+        self._mode = hand.mode
+        self.delivered += tally.delivered
+        self.unknown += tally.unknown
+        self._open_train().add(hand.shot, tally)
+        if end is TrainEnd.RAN_OUT and hand.shot.closes_train:
+            whole = not tally.unknown and not tally.doubt
+            self._end_train(TrainOutcome.COMPLETED if whole else TrainOutcome.FAILED)
+        return tally
+
+    def _read_counter(self, hand: InHand) -> int | None:
+        """Read the counter after a device-timed train, or when a host-timed pulse is in doubt."""
+        if hand.shot.host_timed and hand.delivered and not hand.shot.closes_train:
+            return None
+        train = self._open_train()
+        try:
+            counted = self._counted()
+        except (LinkFault, NotConnected, StopRequested) as error:
+            self._journal.note(EventKind.FAULT, f"the stimulator's counter was not read: {error}")
+            return None
+        if counted is not None:
+            self._journal.note(
+                EventKind.COUNTER,
+                f"train {train.number}: the stimulator counted {counted} since "
+                f"{(train.counter or 0) + train.delivered}, {hand.shot.pulses} were commanded",
+            )
+        return counted
+
+    def _counted(self) -> int | None:
+        """What the stimulator's counter says was given of the shot in hand."""
+        train = self._open_train()
+        counted = counted_between(train.counter, self._stimulator.stimulus_count())
+        return None if counted is None else (counted - train.delivered) % COUNTER_MODULUS
+
+    def _end_train(self, outcome: TrainOutcome) -> None:
+        train, self._train = self._open_train(), None
+        self._listener.train_on_record = None
+        self._journal.write(
+            EndTrain(
+                session_uid=self._journal.uid,
+                train_number=train.number,
+                started_ns=train.started_ns,
+                ended_ns=train.ended_ns,
+                outcome=outcome,
+            )
+        )
+
+    def _open_train(self) -> _OpenTrain:
+        if self._train is None:
+            raise RuntimeError("no train is open")
+        return self._train
+
+    def _require_hand(self) -> InHand:
+        if self.hand is None:
+            raise RuntimeError("no shot is in hand")
+        return self.hand
