@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from drivers.magpro.commands import Delays, SetSettings, SetTrain
-from drivers.magpro.replies import MAX_RATE_BY_CLASS, X100_FAST_CLASS, Caps
+from drivers.magpro.info import MAX_RATE_BY_CLASS, X100_FAST_CLASS, Caps
 from drivers.magpro.tables import (
     BURST_IPI_TENTHS_MS,
     MODEL_NAMES,
