@@ -1,0 +1,40 @@
+"""Guards for every test: nothing outlives it, nothing reaches this user's own files."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # shared machines are noisy: a slow example is no failure
+settings.load_profile("suite")
+
+THREADS_END_WITHIN_S = 2.0
+
+
+@pytest.fixture(autouse=True)
+def own_state_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Heads of audit chains go into a folder of the test, never into this user's."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("TMS_CONSOLE_STATE", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_a_test() -> Iterator[None]:
+    """A thread that a test leaves alive fails that test, not a later one."""
+    before = set(threading.enumerate())
+    yield
+    deadline_s = time.monotonic() + THREADS_END_WITHIN_S
+    while left := [one for one in threading.enumerate() if one not in before and one.is_alive()]:
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"threads outlive the test: {[one.name for one in left]}")
+        left[0].join(0.05)
