@@ -1,0 +1,91 @@
+"""The command line: names the commands and starts them; what they do is in `commands`.
+
+Heavy imports happen inside the commands, so that `--version` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tms_console import __version__
+from tms_console.commands import devices, emulate, protocols, records, rehearse
+
+app = typer.Typer(
+    name="tms-console",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Run TMS sessions and record when each pulse was really given. Not a medical device.",
+)
+app.add_typer(protocols.app, name="protocols")
+app.add_typer(emulate.app, name="emulate")
+app.add_typer(records.app, name="records")
+app.command("rehearse")(rehearse.rehearse)
+app.command("devices")(devices.devices)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tms-console {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def console(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run TMS sessions and record when each pulse was really given. Not a medical device."""
+    del version
+
+
+@app.command("_deliver", hidden=True)
+def deliver(
+    disarm_first: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="DRIVER PORT", hidden=True)
+    ] = None,
+) -> None:
+    """Be the delivering process of a window, on standard input and output."""
+    from tms_console.delivery.process import deliver_for_a_window  # noqa: PLC0415 - start-up
+
+    deliver_for_a_window(__version__, disarm_first)
+
+
+def foreign_packages() -> list[str]:
+    """Return which of our packages would be imported from somewhere else; [] if all is well.
+
+    Their names are generic, and installing another distribution can replace them.
+    """
+    root = Path(__file__).resolve().parent.parent
+    found = ((name, importlib.util.find_spec(name)) for name in ("drivers", "protocols"))
+    return [
+        name
+        for name, spec in found
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent.parent != root
+    ]
+
+
+def main() -> None:
+    """Run the command line."""
+    foreign = foreign_packages()
+    if foreign:
+        names = " and ".join(foreign)
+        sys.stderr.write(
+            f"tms-console: the package {names} is not the one that belongs to this program: "
+            "another installed distribution replaced it. Reinstall in an environment of its own.\n"
+        )
+        sys.exit(1)
+    app()
+
+
+if __name__ == "__main__":
+    main()

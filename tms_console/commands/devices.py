@@ -1,0 +1,77 @@
+"""`tms-console devices`: the ports of this machine and what answers on them, step by step."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from drivers.registry import ProbeReport
+
+
+def devices(
+    port: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Also look at this port; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """List the ports, and what answers on them: asks and disarms, never stimulates."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+
+    from drivers.registry import probe  # noqa: PLC0415 - start-up time
+    from drivers.serial_link import available_ports  # noqa: PLC0415 - start-up time
+    from tms_console.clock import RealClock  # noqa: PLC0415 - start-up time
+
+    listed = {one.path: one.description for one in available_ports()}
+    named = dict.fromkeys(port or [], "named by you")
+    ports = {**named, **listed}
+    console = Console(highlight=False)
+    reports = []
+    for path, description in ports.items():
+        report = probe(path, RealClock())
+        reports.append(report)
+        if not as_json:
+            _show(console, report, description)
+    if as_json:
+        typer.echo(json.dumps([_values(report) for report in reports], indent=2))
+    elif not ports:
+        console.print(
+            "No serial port is listed on this machine. A pseudo-terminal is never listed: name it "
+            "with --port PATH."
+        )
+    if port and any(one.identity is None for one in reports if one.path in port):
+        raise typer.Exit(1)
+
+
+def _show(console: Console, report: ProbeReport, description: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    console.print(f"[bold]{escape(report.path)}[/]  [dim]{escape(description)}[/]")
+    for step in report.steps:
+        mark, colour = ("ok", "green") if step.passed else ("failed", "red")
+        console.print(f"  [{colour}]{mark:>6}[/]  {escape(step.name)}: {escape(step.sentence)}")
+    if report.coil:
+        console.print(f"          coil {escape(report.coil)}")
+    if report.identity is None and report.raw:
+        console.print(f"          bytes received: {report.raw[:64].hex(' ').upper()}")
+
+
+def _values(report: ProbeReport) -> dict[str, object]:
+    identity = report.identity
+    return {
+        "port": report.path,
+        "driver": report.driver,
+        "model": "" if identity is None else identity.model,
+        "serial": "" if identity is None else identity.serial,
+        "coil": report.coil,
+        "steps": [
+            {"name": one.name, "passed": one.passed, "sentence": one.sentence}
+            for one in report.steps
+        ],
+        "raw": report.raw.hex(),
+    }

@@ -1,0 +1,209 @@
+"""What passes between the window and the delivering process: length-prefixed JSON, both ways.
+
+Codec and messages only; who reads and writes is in `process` and `client`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from tms_console.delivery.order import SessionOrder
+from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.operations import EventKind, SessionState
+
+HEAD_BYTES = 4
+MAX_MESSAGE = 4 * 1024 * 1024
+"""An order with every value of a session is some kilobytes."""
+
+_CHECKED = ConfigDict(extra="forbid")
+
+
+class PipeBroken(Exception):
+    """What came is no message: the other side is not ours, or out of step."""
+
+
+# From the window --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Start:
+    """Deliver this."""
+
+    order: SessionOrder
+    do: Literal["start"] = "start"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Beat:
+    """The window's own thread is alive."""
+
+    do: Literal["beat"] = "beat"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Pause:
+    """Pause after the train in hand."""
+
+    reason: str
+    do: Literal["pause"] = "pause"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Resume:
+    """Go on."""
+
+    do: Literal["resume"] = "resume"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Stop:
+    """End the session at once."""
+
+    reason: str
+    do: Literal["stop"] = "stop"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class SetIntensity:
+    """Move the intensity from the next train on."""
+
+    intensity_pct_mso: int
+    do: Literal["set_intensity"] = "set_intensity"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class PutOnRecord:
+    """Put a note or an adverse event on record."""
+
+    kind: Literal[EventKind.NOTE, EventKind.ADVERSE_EVENT]
+    detail: str
+    actor: str
+    do: Literal["put_on_record"] = "put_on_record"
+
+
+Command = Start | Beat | Pause | Resume | Stop | SetIntensity | PutOnRecord
+
+
+# From the delivering process --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Ready:
+    """The process is up.
+
+    Attributes:
+        pid: Its process id.
+        version: Its software version; the window compares it with its own.
+        disarmed: What came of the disarm it was started for, "" if it was not.
+    """
+
+    pid: int
+    version: str
+    disarmed: str
+    say: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class GateAnswer:
+    """One check of the gate."""
+
+    code: str
+    answer: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Began:
+    """The session is on record."""
+
+    session_uid: str
+    checks: tuple[GateAnswer, ...]
+    say: Literal["began"] = "began"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Stands:
+    """Where the session stands; older ones are dropped if nobody reads them."""
+
+    snapshot: Snapshot
+    say: Literal["stands"] = "stands"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Over:
+    """The order has ended.
+
+    Attributes:
+        session_uid: The session, "" if none began.
+        state: How it ended, None if none began.
+        reason: Why.
+        checks: What the gate said.
+        saved: The database has everything.
+        lost: Operations that could be saved nowhere.
+    """
+
+    session_uid: str
+    state: SessionState | None
+    reason: str
+    checks: tuple[GateAnswer, ...]
+    saved: bool
+    lost: int
+    say: Literal["over"] = "over"
+
+
+Message = Ready | Began | Stands | Over
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
+MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])
+
+_T = TypeVar("_T")
+
+
+def encode(adapter: TypeAdapter[_T], value: _T) -> bytes:
+    """Return a value as it goes over the pipe.
+
+    Raises:
+        ValueError: It is longer than a message may be.
+    """
+    body = adapter.dump_json(value)
+    if len(body) > MAX_MESSAGE:
+        raise ValueError(f"a message has at most {MAX_MESSAGE} bytes, not {len(body)}")
+    return len(body).to_bytes(HEAD_BYTES) + body
+
+
+class PipeDecoder(Generic[_T]):
+    """Splits a stream of bytes into messages of one kind, however it was chopped up."""
+
+    def __init__(self, adapter: TypeAdapter[_T]) -> None:
+        self._adapter = adapter
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes as they arrive."""
+        self._buffer += data
+
+    def next_value(self) -> _T | None:
+        """Return the next message, or None if more bytes are needed.
+
+        Raises:
+            PipeBroken: The bytes are no message; nothing after them can be trusted.
+        """
+        if len(self._buffer) < HEAD_BYTES:
+            return None
+        size = int.from_bytes(self._buffer[:HEAD_BYTES])
+        if size > MAX_MESSAGE:
+            raise PipeBroken(f"a message of {size} bytes was announced; {MAX_MESSAGE} is the most")
+        if len(self._buffer) < HEAD_BYTES + size:
+            return None
+        body = bytes(self._buffer[HEAD_BYTES : HEAD_BYTES + size])
+        del self._buffer[: HEAD_BYTES + size]
+        try:
+            return self._adapter.validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise PipeBroken(f"not a message: {place}: {first['msg']}") from error

@@ -1,0 +1,268 @@
+"""The delivering process: commands in, a session in a thread of its own, messages out.
+
+It alone opens the stimulator's port.  It ends a session whose window goes silent or goes away, and
+none of the threads that time, drive or write ever waits for the pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from types import FrameType
+
+from tms_console.clock import RealClock
+from tms_console.delivery import pipe
+from tms_console.delivery.controls import Controls
+from tms_console.delivery.gate import CheckResult
+from tms_console.delivery.session import SessionResult, Surroundings, run_session
+from tms_console.delivery.snapshot import Snapshot
+
+HOST_SILENT_AFTER_S = 2.0
+"""A window that does not beat for so long is gone (architecture.md, "Two processes")."""
+
+LOOK_EVERY_S = 0.1
+"""How often the control thread looks whether the window still beats."""
+
+LAST_WORDS_S = 1.0
+"""How long the end of the process waits for the window to read its last messages."""
+
+MOST_WAITING = 256
+"""Messages that wait for a window that does not read; snapshots replace each other."""
+
+RunSession = Callable[[pipe.Start, Surroundings], SessionResult]
+
+
+class Outbox:
+    """Messages on their way to the window, sent by a thread of their own."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Start sending to an open descriptor, which is made non-blocking."""
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._newest: Snapshot | None = None
+        self._something = threading.Event()
+        self._closing = False
+        self._give_up_at_s = float("inf")
+        self._thread = threading.Thread(target=self._run, name="messages")
+        self._thread.start()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Send this snapshot in place of any that was not sent yet."""
+        self._newest = snapshot
+        self._something.set()
+
+    def say(self, message: pipe.Message) -> None:
+        """Send a message; the oldest is dropped if too many wait (the record has it all)."""
+        self._waiting.append(pipe.encode(pipe.MESSAGES, message))
+        self._something.set()
+
+    def close(self) -> None:
+        """Send what waits, for a moment at most, and end the thread."""
+        self._give_up_at_s = time.monotonic() + LAST_WORDS_S
+        self._closing = True
+        self._something.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._something.wait()
+            self._something.clear()
+            while self._send_next():
+                pass
+            if self._closing and not self._waiting and self._newest is None:
+                return
+
+    def _send_next(self) -> bool:
+        """Send one message; return False if there is none, or nobody reads any more."""
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._waiting.append(pipe.encode(pipe.MESSAGES, pipe.Stands(newest)))
+        try:
+            data = self._waiting.popleft()
+        except IndexError:
+            return False
+        if not self._send(data):
+            self._waiting.clear()
+            self._newest = None
+            return False
+        return True
+
+    def _send(self, data: bytes) -> bool:
+        view = memoryview(data)
+        while view:
+            if time.monotonic() > self._give_up_at_s:
+                return False
+            if not select.select([], [self._descriptor], [], LOOK_EVERY_S)[1]:
+                continue
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                return False  # nobody reads any more
+        return True
+
+
+class DeliveryProcess:
+    """Serves one window over a pair of pipes until it goes away."""
+
+    def __init__(
+        self,
+        commands_fd: int,
+        messages_fd: int,
+        *,
+        software_version: str,
+        disarmed: str = "",
+        host_silent_after_s: float = HOST_SILENT_AFTER_S,
+    ) -> None:
+        self._commands_fd = commands_fd
+        self._software_version = software_version
+        self._silent_after_s = host_silent_after_s
+        self._decoder = pipe.PipeDecoder(pipe.COMMANDS)
+        self._outbox = Outbox(messages_fd)
+        self._controls: Controls | None = None
+        self._session: threading.Thread | None = None
+        self._heard_at_s = time.monotonic()
+        self._ended_by_signal = False
+        self._outbox.say(pipe.Ready(os.getpid(), software_version, disarmed))
+
+    def serve(self) -> None:
+        """Take commands until the window's end of the pipe is closed; then end what runs."""
+        try:
+            while self._take_commands() and not self._ended_by_signal:
+                self._look_after_host()
+            self._lose_host("the window closed its connection")
+        finally:
+            if self._session is not None:
+                self._session.join()
+            self._outbox.close()
+
+    def end_by_signal(self, number: int, frame: FrameType | None) -> None:
+        """Stop what runs and end: for the process's signal handlers."""
+        del frame
+        if self._controls is not None:
+            self._controls.stop(f"the delivering process got {signal.Signals(number).name}")
+        self._ended_by_signal = True
+
+    def _take_commands(self) -> bool:
+        """Take what has come within a moment; return False at the end of the pipe."""
+        if not select.select([self._commands_fd], [], [], LOOK_EVERY_S)[0]:
+            return True
+        data = os.read(self._commands_fd, 65_536)
+        if not data:
+            return False
+        self._heard_at_s = time.monotonic()
+        self._decoder.feed(data)
+        try:
+            while (command := self._decoder.next_value()) is not None:
+                self._obey(command)
+        except pipe.PipeBroken as error:
+            self._lose_host(f"the window sent something that is no command: {error}")
+            return False
+        return True
+
+    def _look_after_host(self) -> None:
+        silent_s = time.monotonic() - self._heard_at_s
+        if silent_s > self._silent_after_s and self._running:
+            self._lose_host(f"the window did not answer for {silent_s:.1f} s")
+
+    @property
+    def _running(self) -> bool:
+        return self._session is not None and self._session.is_alive()
+
+    def _lose_host(self, sentence: str) -> None:
+        if self._controls is not None and not self._controls.halted:
+            self._controls.lose_host(sentence)
+
+    def _obey(self, command: pipe.Command) -> None:
+        controls = self._controls
+        match command:
+            case pipe.Beat():
+                return
+            case pipe.Start():
+                self._start(command)
+            case _ if controls is None:
+                return  # there is nothing yet that it could concern
+            case pipe.Stop(reason):
+                controls.stop(reason)
+            case pipe.Pause(reason):
+                controls.pause(reason)
+            case pipe.Resume():
+                controls.resume()
+            case pipe.SetIntensity(intensity):
+                controls.set_intensity(intensity)
+            case pipe.PutOnRecord(kind, detail, actor):
+                controls.remark(kind, detail, actor)
+
+    def _start(self, command: pipe.Start) -> None:
+        if self._running:
+            reason = "a session is running already; it goes on"
+            self._outbox.say(pipe.Over("", None, reason, (), True, 0))
+            return
+        self._controls = controls = Controls()
+        around = Surroundings(
+            controls=controls,
+            publish=self._outbox.show,
+            software_version=self._software_version,
+            began=lambda uid, checks: self._outbox.say(pipe.Began(uid, gate_answers(checks))),
+        )
+        self._session = threading.Thread(target=self._run, args=(command, around), name="session")
+        self._session.start()
+
+    def _run(self, command: pipe.Start, around: Surroundings) -> None:
+        try:
+            result = run_session(command.order, around)
+        except BaseException as error:
+            reason = f"the delivering program failed: {type(error).__name__}: {error}"
+            self._outbox.say(pipe.Over("", None, reason, (), False, 0))
+            raise
+        self._outbox.say(over_message(result))
+
+
+def over_message(result: SessionResult) -> pipe.Over:
+    """Return a session's result as it goes over the pipe."""
+    return pipe.Over(
+        session_uid=result.session_uid,
+        state=result.state,
+        reason=result.reason,
+        checks=gate_answers(result.checks),
+        saved=result.saved,
+        lost=result.lost,
+    )
+
+
+def gate_answers(checks: Sequence[CheckResult]) -> tuple[pipe.GateAnswer, ...]:
+    """Return the gate's answers as they go over the pipe."""
+    return tuple(
+        pipe.GateAnswer(**asdict(check) | {"answer": check.answer.value}) for check in checks
+    )
+
+
+def deliver_for_a_window(software_version: str, disarm_first: tuple[str, str] | None) -> None:
+    """Be the delivering process on this process's standard streams.
+
+    Args:
+        software_version: For the record.
+        disarm_first: Driver and port to disarm before anything else, after another delivering
+            process died.
+    """
+    commands_fd, messages_fd = os.dup(0), os.dup(1)
+    os.dup2(2, 1)  # whatever prints by mistake must not get into the messages
+    disarmed = ""
+    if disarm_first is not None:
+        from drivers.registry import disarm_port  # noqa: PLC0415 - before everything heavier
+
+        disarmed = disarm_port(*disarm_first, RealClock())
+    process = DeliveryProcess(
+        commands_fd, messages_fd, software_version=software_version, disarmed=disarmed
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, process.end_by_signal)
+    process.serve()
