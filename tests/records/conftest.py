@@ -13,6 +13,7 @@ from tms_console.records.heads import STATE_VARIABLE
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tests patch in a `monkeypatch.context()`: `undo()` would reveal the user's own folder."""
     folder = tmp_path / "state"
     monkeypatch.setenv(STATE_VARIABLE, str(folder))
     return folder

@@ -363,10 +363,10 @@ def test_dying_in_the_middle_leaves_all_as_it_was(
         raise KeyboardInterrupt
 
     for place in ("_write_summary", "_describe", "_put_away"):
-        monkeypatch.setattr(module, place, die)
-        with pytest.raises(KeyboardInterrupt):
-            reconcile(database)
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(module, place, die)
+            with pytest.raises(KeyboardInterrupt):
+                reconcile(database)
         assert unsaved_path(database.path).exists()
 
     reconcile(database)
@@ -399,14 +399,14 @@ def test_a_file_beside_that_cannot_be_read_or_put_away_is_said(
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
-    with pytest.raises(DatabaseUnusable, match="cannot be read: Permission denied"):
-        reconcile(database)
-    monkeypatch.undo()
-    monkeypatch.setattr(Path, "unlink", denied)
-    with pytest.raises(WriteFailed, match="cannot be put away: Permission denied"):
-        reconcile(database)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", denied)
+        with pytest.raises(DatabaseUnusable, match="cannot be read: Permission denied"):
+            reconcile(database)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", denied)
+        with pytest.raises(WriteFailed, match="cannot be put away: Permission denied"):
+            reconcile(database)
 
     report = reconciled(database)
     assert (report.imported, report.already_stored) == (0, 2)

@@ -29,6 +29,7 @@ from tests.records.recording import (
     whole_train,
 )
 from tms_console.records import heads, transactions
+from tms_console.records import writer as writer_module
 from tms_console.records.audit import AuditChain
 from tms_console.records.database import Database
 from tms_console.records.errors import (
@@ -358,10 +359,10 @@ def test_what_can_be_saved_nowhere_is_counted_and_said(
         def broken(_: int) -> None:
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr(os, "fsync", broken)
-        writer.submit(whole_train(uid)[1]).wait(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", broken)
+            writer.submit(whole_train(uid)[1]).wait(0)
         assert writer.lost == 1
-        monkeypatch.undo()
 
     assert "saved nowhere" in caplog.text
 
@@ -418,11 +419,10 @@ def test_a_disk_without_room_for_the_file_beside_refuses_the_session(
         raise OSError(28, "No space left on device")
 
     uid = new_uid()
-    monkeypatch.setattr(os, failing, full)
-
-    with pytest.raises(DatabaseUnusable, match=r"no room|cannot be made"):
-        InlineWriter(database, header_of(database, uid), no_failure)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, full)
+        with pytest.raises(DatabaseUnusable, match=r"no room|cannot be made"):
+            InlineWriter(database, header_of(database, uid), no_failure)
     assert not unsaved_path(database.path).exists()
 
 
@@ -604,3 +604,78 @@ def test_frames_outside_a_session_are_kept(database: Database) -> None:
     write_now(database, frames(None, b"\x00"), frames(None))
 
     assert rows(database.path, "SELECT session_id, bytes FROM device_frame") == [(None, b"\x00")]
+
+
+def test_results_of_no_pulse_are_nothing(database: Database) -> None:
+    uid = new_uid()
+    write_now(database, begin_session(uid), PulsesFinal(session_uid=uid, results=()))
+
+    assert rows(database.path, "SELECT count(*) FROM audit") == [(2,)]
+
+
+def test_a_held_writer_begins_no_transaction_until_it_is_released(database: Database) -> None:
+    """At the moment a command is due nothing else of ours may take the processor."""
+    uid = new_uid()
+    with ThreadedWriter(database, header_of(database, uid), no_failure) as writer:
+        assert writer.submit(begin_session(uid)).wait(LONG_S)
+        writer.hold()
+        held = writer.submit(event(uid, "held"))
+        assert not held.wait(0.05)
+        writer.release()
+        assert held.wait(LONG_S)
+
+
+def test_a_hold_that_nobody_releases_ends_by_itself_or_at_the_close(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing may stay unwritten because somebody forgot."""
+    monkeypatch.setattr(writer_module, "HELD_AT_MOST_S", 0.02)
+    uid = new_uid()
+    with ThreadedWriter(database, header_of(database, uid), no_failure) as writer:
+        writer.hold()
+        assert writer.submit(begin_session(uid)).wait(LONG_S)
+        monkeypatch.setattr(writer_module, "HELD_AT_MOST_S", 60.0)
+        writer.submit(end_session(uid))
+        writer.hold()
+
+    assert rows(database.path, "SELECT state FROM session") == [("completed",)]
+
+
+def test_what_a_listener_submits_while_the_writer_closes_is_saved(database: Database) -> None:
+    uid = new_uid()
+    held = threading.Event()
+    last = event(uid, "stopped")
+
+    def stop(_: str) -> None:
+        held.wait(LONG_S)
+        writer.submit(last)
+
+    options = WriterOptions(hooks=failing_at(SessionEvent, "disk I/O error"))
+    with ThreadedWriter(database, header_of(database, uid), stop, options) as writer:
+        writer.submit(begin_session(uid))
+        writer.submit(event(uid, "first"))
+        threading.Timer(0.02, held.set).start()
+
+    beside = read_unsaved(database.path)
+    assert beside is not None
+    assert beside.operations[-1] == last
+    assert writer.depth == 0
+
+
+def test_a_connection_that_cannot_be_closed_is_said(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    uid = new_uid()
+    with InlineWriter(database, header_of(database, uid), no_failure) as writer:
+        writer.submit(begin_session(uid))
+        writer.submit(end_session(uid)).wait(0)
+        connection = writer._committer._connection
+        close = connection.close
+
+        def fail() -> None:
+            close()
+            raise disk_error("disk I/O error")
+
+        monkeypatch.setattr(connection, "close", fail)
+
+    assert "disk I/O error" in caplog.text

@@ -45,6 +45,9 @@ WRITER_BUSY_MS = 250
 READER_BUSY_MS = 2_000
 """How long a reader waits, which in WAL mode happens only while the file is being opened."""
 
+UNREADABLE = (DBAPIError, UnicodeError)
+"""What reading a file may raise; UnicodeError when SQLite's own words quote damaged text."""
+
 Access: TypeAlias = Literal["write", "read", "inspect", "immutable"]
 
 
@@ -179,7 +182,7 @@ def reading(path: Path, access: Access = "read") -> Iterator[Connection]:
     try:
         with connection.begin():
             yield connection
-    except DBAPIError as error:
+    except UNREADABLE as error:
         raise _unusable(path, error) from error
     finally:
         connection.close()
@@ -259,10 +262,10 @@ def _connect(path: Path, access: Access, busy_ms: int) -> Connection:
         raise DatabaseUnusable(f"{path}: this file is read-only or missing")
     try:
         return _engine(path, access, busy_ms).connect()
-    except DBAPIError as error:
+    except UNREADABLE as error:
         if access == "inspect" and not path.with_name(path.name + "-wal").exists():
             # Nobody writes it and nothing can be made beside it: media that cannot change.
-            with contextlib.suppress(DBAPIError):
+            with contextlib.suppress(*UNREADABLE):
                 return _engine(path, "immutable", busy_ms).connect()
         raise _unusable(path, error) from error
 
@@ -342,8 +345,15 @@ def _require_sqlite() -> None:
         )
 
 
-def _unusable(path: Path, error: DBAPIError) -> DatabaseUnusable:
-    reason = str(error.orig)
+def _unusable(path: Path, error: Exception) -> DatabaseUnusable:
+    reason = reason_of(error)
     if reason == _NOT_A_DATABASE:
         reason = "this is not a database of TMS Console, or it is encrypted"
     return DatabaseUnusable(f"{path}: {reason}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return what SQLite says, without what SQLAlchemy adds."""
+    if isinstance(error, DBAPIError):
+        return str(error.orig)
+    return "the file is damaged" if isinstance(error, UnicodeError) else str(error)

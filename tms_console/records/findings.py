@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tms_console.records.canonical import Json, digest
-
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the rows done and the rows there are."""
 
@@ -31,11 +29,3 @@ class Finding:
 def shown(value: object) -> str:
     """Return a value as a person may read it, however broken its text is."""
     return repr(value).encode("utf-8", "backslashreplace").decode()
-
-
-def digest_or_none(value: Json) -> str | None:
-    """Return the digest of a value, None if it holds what no record of ours could hold."""
-    try:
-        return digest(value)
-    except ValueError:
-        return None

@@ -22,7 +22,6 @@ from tms_console.records.operations import (
     Operation,
     PulsesFinal,
     SessionEvent,
-    TrainCommanded,
     UnplannedPulse,
 )
 from tms_console.records.tables import AUDIT, FRAME, PULSE, SESSION, TRAIN
@@ -30,13 +29,9 @@ from tms_console.records.tables import AUDIT, FRAME, PULSE, SESSION, TRAIN
 
 def missing_part(connection: Connection, operation: Operation) -> Operation | None:
     """Return what of an operation is not on record, None if all of it is."""
-    match operation:
-        case PulsesFinal():
-            return _missing_results(connection, operation)
-        case TrainCommanded():
-            return operation  # it only fills what is empty
-        case _:
-            return None if _is_stored(connection, operation) else operation
+    if isinstance(operation, PulsesFinal):
+        return _missing_results(connection, operation)
+    return None if _is_stored(connection, operation) else operation
 
 
 def _is_stored(connection: Connection, operation: Operation) -> bool:
@@ -67,7 +62,7 @@ def _is_stored(connection: Connection, operation: Operation) -> bool:
             return _any(connection, AUDIT, AUDIT.c.action == action, written)
         case Frames():
             return _frames_are_stored(connection, operation)
-        case _:
+        case _:  # TrainCommanded only fills what is empty
             return False
 
 

@@ -26,7 +26,6 @@ from tms_console.records.sealing import EVENT_VALUES, PULSE_VALUES
 from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
 _LOCAL_REFERENCES = ("threshold_id", "technician_id")
-_STRAY_COLUMNS = ("intensity_pct_mso", "observed_ns", "realised_a_us", "outcome", "evidence")
 
 
 @dataclass(slots=True)
@@ -217,7 +216,7 @@ class _SessionCheck:
                 self._add(name, "it was never entered, or was taken out of its train")
             else:
                 self._compare(
-                    name, dict(zip(PULSE_COLUMNS, pulse, strict=False)), detail, _STRAY_COLUMNS
+                    name, dict(zip(PULSE_COLUMNS, pulse, strict=False)), detail, PULSE_COLUMNS
                 )
         for number in claimed:
             self._add(f"pulse {number} of session {self._uid}, outside any train", "it is gone")

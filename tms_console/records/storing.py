@@ -261,6 +261,8 @@ def _unplanned_pulse(connection: Connection, chain: AuditChain, pulse: Unplanned
     values: dict[str, Json] = {
         "number": pulse.number,
         "intensity_pct_mso": pulse.intensity_pct_mso,
+        "planned_ns": None,
+        "commanded_ns": None,
         "observed_ns": pulse.observed_ns,
         "realised_a_us": pulse.realised_a_us,
         "outcome": "unplanned",

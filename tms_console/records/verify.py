@@ -5,17 +5,23 @@ Nothing is repaired and nothing written.  How far its word reaches is part of ev
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlcipher3 import dbapi2
 
 from tms_console.records.chain_checks import Claims, check_chain, check_head
-from tms_console.records.database import reading, require_ours, schema_scripts
+from tms_console.records.database import (
+    UNREADABLE,
+    reading,
+    reason_of,
+    require_ours,
+    schema_scripts,
+)
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.findings import Finding, Progress, shown
 from tms_console.records.heads import ChainHead, kept_head
@@ -113,8 +119,8 @@ def _guarded(found: list[Finding], check: Callable[[], None]) -> None:
     """Turn what SQLite cannot read at all into a finding, and go on."""
     try:
         check()
-    except DBAPIError as error:
-        found.append(Finding("the file", f"it cannot be read: {error.orig}"))
+    except UNREADABLE as error:
+        found.append(Finding("the file", f"it cannot be read: {reason_of(error)}"))
 
 
 def _kept_head(path: Path, found: list[Finding], notes: list[str]) -> ChainHead | None:
@@ -151,12 +157,7 @@ def _check_file(connection: Connection, found: list[Finding]) -> None:
 
 def _check_schema(connection: Connection, found: list[Finding]) -> None:
     """Compare tables, indexes and triggers with those that the scripts of the schema make."""
-    fresh = dbapi2.connect(":memory:")
-    try:
-        fresh.executescript(schema_scripts())
-        wanted = {name: (kind, sql) for kind, name, sql in fresh.execute(_SCHEMA)}
-    finally:
-        fresh.close()
+    wanted = _wanted_schema()
     there = {name: (kind, sql) for kind, name, sql in connection.exec_driver_sql(_SCHEMA)}
     for name, (kind, sql) in wanted.items():
         if name not in there:
@@ -166,6 +167,16 @@ def _check_schema(connection: Connection, found: list[Finding]) -> None:
     for name, (kind, _) in there.items():
         if name not in wanted:
             found.append(Finding(f"{kind} {shown(name)[1:-1]}", "it does not belong here"))
+
+
+@functools.cache
+def _wanted_schema() -> dict[str, tuple[str, str | None]]:
+    fresh = dbapi2.connect(":memory:")
+    try:
+        fresh.executescript(schema_scripts())
+        return {name: (kind, sql) for kind, name, sql in fresh.execute(_SCHEMA)}
+    finally:
+        fresh.close()
 
 
 _SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'"
