@@ -43,6 +43,11 @@ from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
 _INSERT_PULSE = insert(PULSE)
 _INSERT_FRAME = insert(FRAME)
+_INSERT_COMMANDED = (
+    "INSERT INTO pulse (session_id, number, train_id, intensity_pct_mso, planned_ns, outcome, "
+    "evidence) VALUES (?, ?, ?, ?, ?, 'commanded', 'none')"
+)
+"""As text: for 600 pulses (cTBS) Core takes 2 ms of the write lock's 5 to build parameters."""
 _FINALISE = (
     update(PULSE)
     .where(
@@ -174,17 +179,11 @@ def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -
         },
     ).lastrowid
     if begin.planned_ns:
-        common = {
-            "session_id": session,
-            "train_id": train,
-            "intensity_pct_mso": begin.intensity_pct_mso,
-            "outcome": "commanded",
-            "evidence": "none",
-        }
-        connection.execute(
-            _INSERT_PULSE,
+        intensity = begin.intensity_pct_mso
+        connection.exec_driver_sql(
+            _INSERT_COMMANDED,
             [
-                common | {"number": number, "planned_ns": planned_ns}
+                (session, number, train, intensity, planned_ns)
                 for number, planned_ns in enumerate(begin.planned_ns, begin.first_pulse)
             ],
         )

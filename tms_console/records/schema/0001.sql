@@ -215,8 +215,9 @@ BEGIN
     SELECT RAISE(ABORT, 'pulse: a pulse begins as commanded, without times, or is unplanned')
         WHERE NEW.outcome <> 'unplanned'
         AND (NEW.outcome <> 'commanded' OR NEW.commanded_ns IS NOT NULL);
+    -- A session cannot end before its trains: a running train stands for a running session.
     SELECT RAISE(ABORT, 'pulse: its session is not running')
-        WHERE NOT EXISTS (
+        WHERE NEW.train_id IS NULL AND NOT EXISTS (
             SELECT 1 FROM session WHERE id = NEW.session_id AND state = 'running');
     SELECT RAISE(ABORT, 'pulse: its train is not a running train of its session')
         WHERE NEW.train_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM train
