@@ -22,6 +22,7 @@ class Progress:
         intensities: The %MSO that each block stands at now.
         last_pulse_ns: When the last pulse was given, None before the first.
         pause: Why a pause was asked for that has not begun yet, "" if none was.
+        paused: There was a pause since the last shot: the stimulator has been disarmed.
     """
 
     next: int
@@ -29,6 +30,7 @@ class Progress:
     intensities: tuple[int, ...]
     last_pulse_ns: int | None = None
     pause: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """The gate is being asked and the stimulator set, for the next shot."""
+    """The gate is being asked and the stimulator set to this %MSO, for the next shot."""
 
     progress: Progress
+    intensity_pct_mso: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tms_console.delivery.plan import Plan
+from tms_console.delivery.plan import Lead, Plan
 from tms_console.delivery.states import (
     Armed,
     Arming,
@@ -96,17 +96,17 @@ def _go_on(plan: Plan, state: RunningState, event: Event) -> Next:  # noqa: PLR0
     """Return what follows when nobody pressed anything and nothing went wrong outside."""
     match state, event:
         case Resting(progress), Ticked(now_ns):
-            if now_ns < due_ns(plan, progress) - plan.lead_of(progress.next).checking_ns:
+            if now_ns < due_ns(plan, progress) - _lead(plan, progress).checking_ns:
                 return state, []
             intensity = plan.intensity(progress.next, progress.intensities)
-            return Checking(progress), [Check(progress.next, intensity)]
+            return Checking(progress, intensity), [Check(progress.next, intensity)]
         case Paused(_, since_ns, why), Ticked(now_ns):
             if now_ns - since_ns <= plan.longest_pause_ns:
                 return state, []
             longest_s = plan.longest_pause_ns // 1_000_000_000
             return _end(SessionState.STOPPED, f"the pause ({why}) lasted longer than {longest_s} s")
-        case Checking(progress), Checked(now_ns):
-            return _after_check(plan, progress, now_ns)
+        case Checking(progress, intensity), Checked(now_ns):
+            return _after_check(plan, progress, intensity, now_ns)
         case Checking(), Refused(sentence):
             return _end(SessionState.FAILED, sentence)
         case Arming(_, due), MadeReady():
@@ -130,13 +130,20 @@ def due_ns(plan: Plan, progress: Progress) -> int:
     return plan.shots[progress.next].due_ns + progress.shift_ns
 
 
-def _after_check(plan: Plan, progress: Progress, now_ns: int) -> Next:
-    """Pause if that was asked for meanwhile; else commit the shot at a time that can be kept."""
+def _lead(plan: Plan, progress: Progress) -> Lead:
+    """Return how long before the next shot its preparations begin; all of them after a pause."""
+    return plan.lead if progress.paused else plan.lead_of(progress.next)
+
+
+def _after_check(plan: Plan, progress: Progress, intensity: int, now_ns: int) -> Next:
+    """Pause if that was asked for meanwhile; else commit the shot at a time that can be kept.
+
+    The shot is given at the intensity that was checked and set, whatever was asked for since.
+    """
     if progress.pause:
         return _pause(progress, now_ns, progress.pause)
-    late_ns = max(0, now_ns + plan.lead_of(progress.next).arming_ns - due_ns(plan, progress))
+    late_ns = max(0, now_ns + _lead(plan, progress).arming_ns - due_ns(plan, progress))
     progress = replace(progress, shift_ns=progress.shift_ns + late_ns)
-    intensity = plan.intensity(progress.next, progress.intensities)
     due = due_ns(plan, progress)
     effects: list[Effect] = [MakeReady(progress.next, due, intensity)]
     if late_ns:
@@ -155,7 +162,7 @@ def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int
         finish = Finish(SessionState.COMPLETED, "complete")
         return Ended(finish.state, finish.reason), [*effects, Disarm(), Settle(), finish]
     moves = plan.shots[following].scheduled.block != plan.shots[progress.next].scheduled.block
-    progress = replace(progress, next=following, last_pulse_ns=last_pulse_ns)
+    progress = replace(progress, next=following, last_pulse_ns=last_pulse_ns, paused=False)
     if progress.pause:
         state, pausing = _pause(progress, last_pulse_ns, progress.pause)
         return state, [*effects, *pausing]
@@ -180,7 +187,7 @@ def _ask_for_pause(state: RunningState, reason: str) -> Next:
 
 def _pause(progress: Progress, since_ns: int, why: str) -> Next:
     """Disarm and wait; the pause is counted from the last pulse."""
-    return Paused(replace(progress, pause=""), since_ns, why), [
+    return Paused(replace(progress, pause="", paused=True), since_ns, why), [
         Disarm(),
         Note(EventKind.PAUSE, why),
     ]
@@ -192,7 +199,7 @@ def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
         case Paused(progress, since_ns):
             if now_ns - since_ns > plan.longest_pause_ns:
                 return _go_on(plan, state, Ticked(now_ns))
-            earliest_ns = now_ns + plan.lead_of(progress.next).checking_ns
+            earliest_ns = now_ns + _lead(plan, progress).checking_ns
             if progress.next and progress.last_pulse_ns is not None:
                 shots = plan.shots
                 rest_ns = shots[progress.next].due_ns - shots[progress.next - 1].last_due_ns
@@ -212,7 +219,8 @@ def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
 def _move_intensity(plan: Plan, state: RunningState, wanted: int) -> Next:
     """Take the new intensity from the next shot on, if it is inside the signed bounds."""
     progress = state.progress
-    upcoming = progress.next + (1 if isinstance(state, Arming | Armed | Delivering) else 0)
+    in_hand = isinstance(state, Checking | Arming | Armed | Delivering)  # set and read back already
+    upcoming = progress.next + (1 if in_hand else 0)
     if upcoming == len(plan.shots):
         return state, [Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: no train is left")]
     index = plan.shots[upcoming].scheduled.block - 1
