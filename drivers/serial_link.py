@@ -6,6 +6,7 @@ interpreter lock twice (pitfalls.md, "Serial").  It knows nothing of any device'
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -19,6 +20,14 @@ from serial.tools import list_ports
 from drivers.errors import NotConnected, PortBusy
 from drivers.interface import Clock
 from drivers.link import WriteTimes
+
+TERMINAL_ERRORS: tuple[type[Exception], ...] = (serial.SerialException, OSError)
+if sys.platform != "win32":
+    import termios
+
+    TERMINAL_ERRORS = (*TERMINAL_ERRORS, termios.error)  # which is no OSError
+OPENING_ERRORS: tuple[type[Exception], ...] = (*TERMINAL_ERRORS, ValueError)
+"""pyserial raises ValueError for a rate that the system does not have."""
 
 WRITE_TIMEOUT_NS = 500_000_000
 """A peer that takes no byte for this long is gone."""
@@ -66,7 +75,7 @@ class SerialLink:
                 write_timeout=WRITE_TIMEOUT_NS / 1e9,
                 exclusive=None if sys.platform == "win32" else True,
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except OPENING_ERRORS as error:
             raise _refusal(path, error) from error
 
     @property
@@ -152,16 +161,14 @@ class SerialLink:
 
 def _quietly(close: Callable[[], None]) -> None:
     """Close a port whose device may be gone; pyserial then raises what it gets from the system."""
-    try:
+    with contextlib.suppress(*TERMINAL_ERRORS):
         close()
-    except (serial.SerialException, OSError):
-        return
 
 
 def _refusal(path: str, error: Exception) -> NotConnected:
     """Return the error that says why a port could not be opened and what to do."""
     number = getattr(error, "errno", None)
-    if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "lock" in str(error):
+    if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
         return PortBusy(f"{path}: another program holds this port; close it there first")
     if number == errno.ENOENT:
         return NotConnected(f"{path}: there is no such port; check the cable and the name")

@@ -51,7 +51,7 @@ class SocketLink:
                 ("127.0.0.1", number), CONNECT_TIMEOUT_S
             )
         except OSError as error:
-            raise NotConnected(f"{name}: nothing listens there: {error.strerror}") from error
+            raise NotConnected(f"{name}: nothing listens there: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> WriteTimes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from drivers.magpro.replies import Caps
-from drivers.magpro.tables import BURST_IPI_TENTHS_MS, Model
+from drivers.magpro.tables import BURST_IPI_TENTHS_MS, MODEL_NAMES, Model
 from protocols.pattern import Burst, Train
 
 MOST_STIMULI_BY_ONE = 1000
@@ -42,11 +42,25 @@ def burst_ipi_tenths_ms(burst: Burst) -> int:
 def why_not(name: str, model: int, caps: Caps, train: Train, intensity_pct_mso: int) -> str | None:
     """Return why this unit cannot make the train at that intensity and what it could, or None."""
     return (
-        _intensity_refusal(name, intensity_pct_mso)
+        _model_refusal(name, model)
+        or _intensity_refusal(name, intensity_pct_mso)
         or _burst_refusal(name, caps, train)
         or _rate_refusal(name, model, caps, train)
         or _count_refusal(name, train)
     )
+
+
+def why_not_timed(name: str, train: Train) -> str | None:
+    """Return why the unit itself cannot space this train, where the host still could, or None."""
+    if train.burst.pulses > 1 and train.rate_hz < 1:
+        return f"{name} cannot make {float(train.rate_hz):g} bursts a second by itself: 1 or more."
+    return _counted_refusal(name, train.bursts)
+
+
+def _model_refusal(name: str, model: int) -> str | None:
+    if model in MODEL_NAMES:
+        return None
+    return f"{name} is not a model that this program knows; nothing can be prescribed for it."
 
 
 def _intensity_refusal(name: str, intensity_pct_mso: int) -> str | None:
@@ -93,9 +107,12 @@ def _rate_refusal(name: str, model: int, caps: Caps, train: Train) -> str | None
 
 
 def _count_refusal(name: str, train: Train) -> str | None:
-    count = train.bursts
-    whole = count <= MOST_STIMULI_BY_ONE or (count <= MOST_STIMULI and count % 100 == 0)
-    if train.rate_hz <= 1 or whole:
+    """Trains at 1 Hz or slower are given pulse by pulse: their length is the host's affair."""
+    return None if train.rate_hz <= 1 else _counted_refusal(name, train.bursts)
+
+
+def _counted_refusal(name: str, count: int) -> str | None:
+    if count <= MOST_STIMULI_BY_ONE or (count <= MOST_STIMULI and count % 100 == 0):
         return None
     return (
         f"{name} cannot make {count} stimuli in one train: 1 to {MOST_STIMULI_BY_ONE}, then by 100 "

@@ -35,7 +35,7 @@ from drivers.interface import (
     TrainTiming,
 )
 from drivers.link import Link
-from drivers.magpro.capability import burst_ipi_tenths_ms, why_not
+from drivers.magpro.capability import burst_ipi_tenths_ms, why_not, why_not_timed
 from drivers.magpro.codec import encode_frame
 from drivers.magpro.commands import (
     Command,
@@ -150,6 +150,7 @@ class MagProStimulator:
             counts = True
         except LinkFault:
             counts = False  # undocumented: some units do not answer (stimulators.md 2.2)
+            self._talk.ask(GetStatus(), Status)  # or it has fallen silent altogether
         name = model_name(status.info.model)
 
         def refusal(train: Train, intensity_pct_mso: int) -> str | None:
@@ -183,6 +184,8 @@ class MagProStimulator:
     def configure(self, settings: TrainSettings) -> TrainSettings:
         """Set what differs, read everything back and compare; see `Stimulator.configure`."""
         refusal = self._capabilities.refusal(settings.train, settings.intensity_pct_mso)
+        if refusal is None and settings.timing is TrainTiming.DEVICE:
+            refusal = why_not_timed(self._capabilities.identity.model, settings.train)
         if refusal is not None:
             raise SettingsRefused(refusal)
         self._set_waveform(settings.train.burst)
@@ -257,13 +260,17 @@ class MagProStimulator:
         state = self._talk.ask(GetStatus2(), Status2)
         train = settings.train
         if settings.timing is TrainTiming.DEVICE:
-            reply = self._talk.ask(GetTrain(), TrainReply).train
-            if reply.trains != 1 or reply.rate_tenths_hz < 1 or reply.pulses < 1:
-                raise SettingsRefused(f"{self._port}: the unit reads back {reply}")
+            answer = self._talk.ask(GetTrain(), TrainReply)
+            reply = answer.train
+            by_host = answer.timing is TimingControl.SEQUENCE
+            if not by_host or reply.trains != 1 or reply.rate_tenths_hz < 1 or reply.pulses < 1:
+                raise SettingsRefused(f"{self._port}: the unit reads back {answer}")
             train = Train(reply.pulses, Fraction(reply.rate_tenths_hz, 10), _burst_of(shape))
             if state.page != Page.TIMING:
                 raise SettingsRefused(f"{self._port}: the unit is on page {state.page}")
         found = TrainSettings(train, state.status.a_pct_mso, settings.timing)
+        if not _same_settings(shape, _wanted_settings(train.burst, shape)):
+            raise SettingsRefused(f"{self._port}: the unit reads back {shape}")
         if found != settings or _burst_of(shape) != settings.train.burst:
             raise SettingsRefused(
                 f"{self._port}: set {_words(settings)}, the unit reads back {_words(found)}"
@@ -275,6 +282,7 @@ class MagProStimulator:
     def arm(self) -> None:
         """Enable the unit; see `Stimulator.arm`.  The command is sent once."""
         self._talk.stop_if_requested()
+        self._talk.info = None  # only what it says from now on counts
         self._talk.send(SetEnabled(True))
         if not self._talk.wait_for(lambda _: self._talk.enabled, self._deadlines.enable_ns):
             self._talk.ask(GetStatus2(), Status2)

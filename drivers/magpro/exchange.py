@@ -249,7 +249,7 @@ class Exchange:
                 self._note_amplitude(at_ns, amplitude)
             case CoilState(temperature_c, coil_type, info):
                 self._note_info(at_ns, info)
-                self._notecoil_label(at_ns, temperature_c, coil_type)
+                self._note_coil(at_ns, temperature_c, coil_type)
             case Status() | Status2():
                 self._note_status(message)
             case Notice() | Unknown():
@@ -270,7 +270,7 @@ class Exchange:
             words = f"the intensity was changed from {was} to {amplitude} %MSO on the unit"
             self.events.append(DeviceNotice(at_ns, NoticeKind.INTENSITY, words))
 
-    def _notecoil_label(self, at_ns: int, temperature_c: int, coil_type: int) -> None:
+    def _note_coil(self, at_ns: int, temperature_c: int, coil_type: int) -> None:
         was, self._coil_type = self._coil_type, coil_type
         self._temperature_c = temperature_c
         if was is not None and was != coil_type:

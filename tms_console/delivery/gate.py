@@ -182,11 +182,12 @@ def _person_checks(kind: str) -> tuple[CheckResult, ...]:
 
 
 def _digest(signed: str, content: str) -> CheckResult:
+    same = bool(signed) and signed == content
     return _result(
         "digest",
-        bool(signed) and signed == content,
+        same,
         "What is about to run is what was authorised."
-        if signed == content
+        if same
         else f"What is about to run ({content[:12]}) is not what was authorised ({signed[:12]}).",
         "Load it again; if this happens twice, report it.",
     )

@@ -5,6 +5,7 @@ What the system granted is returned in words for the record; nothing here raises
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 
 FIFO_PRIORITY = 10
 """Above every ordinary program, below the kernel's own threads."""
+
+FIFO = "SCHED_FIFO"
 
 SWITCH_INTERVAL_S = 0.0005
 """How soon a thread that asks for the interpreter gets it (pitfalls.md, "Host timing")."""
@@ -32,8 +35,8 @@ def realtime_thread() -> Iterator[str]:
     try:
         yield granted
     finally:
-        if granted == "SCHED_FIFO":
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        if granted == FIFO:
+            _give_fifo_back()
         sys.setswitchinterval(before_s)
 
 
@@ -46,7 +49,13 @@ def _ask_for_fifo() -> str:
         )
     except OSError as error:
         return f"ordinary priority ({error.strerror})"
-    return "SCHED_FIFO"
+    return FIFO
+
+
+def _give_fifo_back() -> None:
+    """Return to ordinary priority; without the flag an ordinary user may not (sched(7))."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 @contextmanager
@@ -81,12 +90,17 @@ def sleep_inhibited(why: str) -> Iterator[str]:
         yield "not inhibited (nothing to ask on this system)"
         return
     # `cat` ends by itself when this process dies, because its standard input closes then
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as child:
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        yield f"not inhibited ({command[0]}: {error.strerror})"
+        return
+    with child:
         try:
             yield f"asked of {command[0]}"
         finally:
