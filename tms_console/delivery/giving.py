@@ -65,6 +65,9 @@ LATEST_START_NS = 100_000_000
 SPIN_NS = 10_000_000
 """Before this the stimulator is listened to; then the thread only waits for the time."""
 
+STOP_LOOK_NS = 2_500_000
+"""While it only waits it looks this often whether a stop was asked for; `SPIN_NS` is a multiple."""
+
 QUERY_NS = 1_000_000_000
 """No query is begun so close before a command; its repetitions could still be under way."""
 
@@ -73,6 +76,12 @@ SILENT_NS = 1_000_000_000
 
 END_GRACE_NS = 700_000_000
 """How long after its last pulse a train may take to say that it is over."""
+
+NOBODY_KNOWS = "Nobody knows whether it was given, so it counts as given"
+
+DEVICE_REMEDY = "See what the stimulator's screen says before anything else is given."
+
+DOSE_REMEDY = "Compare the intensity on its screen with the prescription, and check the coil."
 
 DRAIN_NS = 200_000_000
 """How long late reports are listened for after a disarm, or after a train with reports missing."""
@@ -168,7 +177,8 @@ class Giver:
             return Refused(f"before train {shot.scheduled.number}: {problem}")
         try:
             require(check_train(self._facts(shot, check.intensity_pct_mso, status)))
-            if shot.opens_train or check.intensity_pct_mso != self._listener.set_to:
+            changed = check.intensity_pct_mso != self._listener.set_to
+            if shot.opens_train or changed or not self._listener.armed:  # disarmed by a pause
                 timing = TrainTiming.HOST if shot.host_timed else TrainTiming.DEVICE
                 train = shot.scheduled.train
                 self._stimulator.configure(TrainSettings(train, check.intensity_pct_mso, timing))
@@ -266,8 +276,8 @@ class Giver:
             )
         return ticket
 
-    def await_due(self, due_ns: int) -> Event:
-        """Listen until the command is due, then be there in time.
+    def await_due(self, due_ns: int) -> Event | None:
+        """Listen until the command is due, then be there in time.  None if a stop came in between.
 
         Raises:
             LinkFault: No usable answer.
@@ -280,7 +290,10 @@ class Giver:
             if trouble:
                 return Faulted(trouble)
         self._journal.writer.hold()
-        self._journal.clock.wait_until(self._journal.on_clock(due_ns))
+        for left_ns in range(SPIN_NS - STOP_LOOK_NS, -1, -STOP_LOOK_NS):
+            self._journal.clock.wait_until(self._journal.on_clock(due_ns - left_ns))
+            if self._halted():
+                return None
         return CameDue()
 
     # The command ----------------------------------------------------------------------------
@@ -304,7 +317,7 @@ class Giver:
             )
         except PulseRefused as error:
             hand.refused = True
-            return ShotDoubtful(f"the stimulator refused: {error}")
+            return ShotDoubtful(f"the stimulator refused: {error}. {DEVICE_REMEDY}")
         except DeliveryUncertain as error:
             commanded_ns = self._journal.since_origin(error.commanded_ns)
             hand.command(commanded_ns, commanded_ns)
@@ -332,7 +345,7 @@ class Giver:
             hand.shot.first_pulse, hand.intensity_pct_mso, receipt.realised_a_us
         )
         self._journal.flush_frames()
-        return ShotDoubtful(doubt) if doubt else self._over(hand)
+        return ShotDoubtful(f"{doubt}. {DOSE_REMEDY}") if doubt else self._over(hand)
 
     def _start(self, hand: InHand, limit_ns: int) -> Event:
         receipt = self._stimulator.start_train(limit_ns)
@@ -355,9 +368,11 @@ class Giver:
         if self._halted():
             return None
         self._journal.note(EventKind.FAULT, str(error))
-        if hand.shot.host_timed and self._counted() == 1:
+        counted = self._counted() if hand.shot.host_timed else None
+        if counted == 1:
             return self._over(hand)
-        return ShotDoubtful(str(error))
+        meaning = "It counts none: the pulse was not given" if counted == 0 else NOBODY_KNOWS
+        return ShotDoubtful(f"{error}. {meaning}. {DEVICE_REMEDY}")
 
     # After the command ----------------------------------------------------------------------
 
@@ -381,7 +396,7 @@ class Giver:
                     ended_ns = self._journal.since_origin(event.at_ns)
                 trouble = self._see(hand, event)
                 if trouble:
-                    self._rescue_reports(hand, events[events.index(event) + 1 :])
+                    self._rescue(hand, events[events.index(event) + 1 :])
                     return ShotDoubtful(trouble)
             if events:
                 heard_ns = self._journal.now_ns()
@@ -399,14 +414,16 @@ class Giver:
                 if hand.extras > before:
                     return UNCOMMANDED
                 pulse = hand.shot.first_pulse if number is None else number
-                return self._realised.doubt(pulse, hand.intensity_pct_mso, a_us)
+                doubt = self._realised.doubt(pulse, hand.intensity_pct_mso, a_us)
+                return f"{doubt}. {DOSE_REMEDY}" if doubt else ""
             case DeviceNotice():
                 return self._listener.weigh(event)
             case TrainEnded():
                 return ""
 
-    def _rescue_reports(self, hand: InHand, events: Sequence[DeviceEvent]) -> None:
+    def _rescue(self, hand: InHand, events: Sequence[DeviceEvent]) -> None:
         """Reports that came together with the trouble go on record all the same."""
+        self._listener.keep(events)
         for event in events:
             if isinstance(event, PulseReport):
                 at_ns = self._journal.since_origin(event.at_ns)
@@ -417,9 +434,13 @@ class Giver:
         last_due_ns = (hand.commanded_ns or 0) + hand.seen.offsets_ns[-1]
         if ended_ns is not None and ended_ns < last_due_ns and not hand.seen.complete:
             early_s = (last_due_ns - ended_ns) / 1e9
-            return ShotDoubtful(f"train {number} ended {early_s:.2f} s too early at the stimulator")
+            return ShotDoubtful(
+                f"train {number} ended {early_s:.2f} s too early at the stimulator. {DEVICE_REMEDY}"
+            )
         if ended_ns is None and self._listener.ask().running:
-            return ShotDoubtful(f"train {number} goes on after its time at the stimulator")
+            return ShotDoubtful(
+                f"train {number} goes on after its time at the stimulator. {DEVICE_REMEDY}"
+            )
         self._open_train().ended_ns = self._journal.now_ns() if ended_ns is None else ended_ns
         return self._over(hand)
 
@@ -428,7 +449,8 @@ class Giver:
         late_ns = (hand.commanded_ns or 0) - hand.due_ns
         tally = self._settle(TrainEnd.RAN_OUT, None)
         if tally.doubt:
-            return ShotDoubtful(f"train {hand.shot.scheduled.number}: {tally.doubt}")
+            number = hand.shot.scheduled.number
+            return ShotDoubtful(f"train {number}: {tally.doubt}. {DEVICE_REMEDY}")
         return ShotOver(tally.last_pulse_ns, late_ns)
 
     # Settling -------------------------------------------------------------------------------
@@ -441,6 +463,14 @@ class Giver:
             self._settle(TrainEnd.LOST if self._listener.lost else TrainEnd.CUT, cut_ns)
         if self._train is not None and self._train.on_record:
             self._end_train(outcome)
+        if not self._listener.lost:
+            self._hear_last_words()
+
+    def _hear_last_words(self) -> None:
+        try:
+            self._listener.last_words()
+        except (LinkFault, NotConnected):
+            self._listener.lost = True
 
     def _drain(self, hand: InHand) -> None:
         """Listen for reports of pulses that were given before the disarm took effect."""
@@ -449,7 +479,7 @@ class Giver:
         until_ns = self._journal.now_ns() + DRAIN_NS
         try:
             while self._journal.now_ns() < until_ns:
-                self._rescue_reports(hand, self._listener.poll(until_ns))
+                self._rescue(hand, self._listener.reports(until_ns))
         except NotConnected:
             self._listener.lost = True
 
@@ -476,6 +506,8 @@ class Giver:
         train = self._open_train()
         try:
             counted = self._counted()
+            # what it counts it has reported by now: an extra pulse is not to be entered twice
+            self._rescue(hand, self._listener.reports(self._journal.now_ns()))
         except (LinkFault, NotConnected, StopRequested) as error:
             self._journal.note(EventKind.FAULT, f"the stimulator's counter was not read: {error}")
             return None

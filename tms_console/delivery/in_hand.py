@@ -118,8 +118,10 @@ class InHand:
     def confirm(self, receipt: PulseReceipt) -> None:
         """The driver saw this very pulse: it is on record as delivered."""
         evidence = Evidence.REPORTED if receipt.reported else Evidence.ACKNOWLEDGED
-        self._final[0] = PulseReport(receipt.observed_ns, receipt.realised_a_us)
-        self._write([self._result(0, PulseOutcome.DELIVERED, evidence, self._final[0])])
+        seen = PulseReport(receipt.observed_ns, receipt.realised_a_us)
+        self.seen.feed(seen)  # a later report is of another pulse
+        self._final[0] = seen
+        self._write([self._result(0, PulseOutcome.DELIVERED, evidence, seen)])
 
     def report(self, report: PulseReport) -> int | None:
         """Put a report on record at once; return the number of its pulse if that is known.
@@ -157,7 +159,7 @@ class InHand:
         """
         if self.commanded_ns is None:
             return self._settle_uncommanded()
-        resolved = self.seen.resolve()
+        resolved = self.seen.resolve(cut=end is TrainEnd.CUT)
         self._match(resolved.matches)
         for extra in resolved.extras:
             self.extras += 1

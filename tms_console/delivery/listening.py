@@ -5,6 +5,8 @@ Whether and what it stimulates is not decided here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import (
     DeviceEvent,
@@ -27,7 +29,10 @@ ASK_EVERY_NS = 1_000_000_000
 CLOCK_JUMP_S = 1.0
 """Wall and monotonic clock drifting apart by more than this end the session (architecture.md)."""
 
-UNCOMMANDED = "the stimulator reported a pulse that nobody commanded"
+UNCOMMANDED = (
+    "the stimulator reported a pulse that nobody commanded. Check its trigger input, foot switch "
+    "and panel."
+)
 
 
 class Listener:
@@ -56,6 +61,7 @@ class Listener:
         self._wall = wall
         self._coil = coil
         self._warned = False
+        self._kept: list[DeviceEvent] = []
         self._ask_at_ns = journal.now_ns()
         self.armed = False
         self.set_to: int | None = None
@@ -72,11 +78,31 @@ class Listener:
             NotConnected: It is gone.
             StopRequested: A stop was asked for.
         """
-        events = tuple(self._stimulator.poll(self._journal.on_clock(until_ns)))
+        if self._kept:
+            until_ns = self._journal.now_ns()
+        events = (*self._kept, *self._stimulator.poll(self._journal.on_clock(until_ns)))
+        self._kept.clear()
         if events:
             self.heard_ns = self._journal.now_ns()
         self._journal.flush_frames()
         return events
+
+    def reports(self, until_ns: int) -> list[PulseReport]:
+        """Return the pulses it reported, waiting at most until then; the rest is kept for `poll`.
+
+        Raises:
+            NotConnected: It is gone.
+            StopRequested: A stop was asked for.
+        """
+        before, self._kept = self._kept, []
+        events = self.poll(until_ns)
+        self.keep(before)
+        self.keep(events)
+        return [event for event in events if isinstance(event, PulseReport)]
+
+    def keep(self, events: Iterable[DeviceEvent]) -> None:
+        """Keep for the next `poll` what came together with reports and was not looked at."""
+        self._kept += [event for event in events if not isinstance(event, PulseReport)]
 
     def ask(self) -> DeviceStatus:
         """Ask it how it stands.
@@ -119,6 +145,18 @@ class Listener:
         if may_ask and self._journal.now_ns() >= self._ask_at_ns:
             return self.problem(self.ask()) or self._clock_problem()
         return ""
+
+    def last_words(self) -> None:
+        """Put on record what it has said and nobody has heard; the session has ended.
+
+        Raises:
+            LinkFault: No usable answer.
+            NotConnected: It is gone.
+        """
+        for event in self.poll(self._journal.now_ns()):
+            trouble = self._hear_outside(event)
+            if trouble:
+                self._journal.note(EventKind.FAULT, trouble)
 
     def weigh(self, notice: DeviceNotice) -> str:
         """Put a message on record by its weight; return what forbids going on, or ""."""

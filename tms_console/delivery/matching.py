@@ -20,7 +20,8 @@ EARLY_NS = 1_000_000
 """A report may seem to come this much before its pulse was due, for the clocks' grain."""
 
 START_WINDOW_NS = 60_000_000
-"""The first report belongs to the first pulse if it comes within this time of the acceptance."""
+"""The first report belongs to the first pulse if it comes within this time of the acceptance, and
+within half of the gap to the second: later it could be the second's, the first being lost."""
 
 MOST_MISSING = 64
 """With more reports missing than this nothing is guessed."""
@@ -134,7 +135,7 @@ class ReportMatcher:
         if index >= len(self.offsets_ns):
             return Verdict.EXTRA, None
         if self._base_ns is None:
-            if report.at_ns > self.accepted_ns + START_WINDOW_NS:
+            if report.at_ns > self.accepted_ns + self._start_window_ns():
                 return self._hold(report)
             return self._match(index, report)
         if self._fits(index, report):
@@ -143,18 +144,38 @@ class ReportMatcher:
             return self._match(index, report)
         if report.at_ns < self._earliest_ns(index):
             return self._too_early(index, report)
-        return self._too_late(index, report)
+        return self._off_time(index, report)
 
-    def resolve(self) -> Resolved:
-        """Decide about the held reports; call once, when no more reports are expected."""
+    def resolve(self, *, cut: bool = False) -> Resolved:
+        """Decide about the held reports; call once, when no more reports are expected.
+
+        With fewer reports than pulses each must fit its pulse's time, or none is given to any: a
+        line that stalled and a pulse that was left out cannot be told apart.
+
+        Args:
+            cut: The train was stopped before its end, so its first pulses are those it gave.
+        """
         held, self._held = self._held, []
-        rest = [index for index in self.expected if index >= self._next]
         if not held:
             return Resolved((), ())
-        if abs(len(rest) - len(held)) > MOST_MISSING:
+        last_ns = held[-1].at_ns
+        open_ = (index for index in self.expected if index >= self._next)
+        rest = [index for index in open_ if self._earliest_ns(index) <= last_ns]
+        if len(held) > len(rest) + MOST_MISSING:
+            return Resolved((), tuple(held[len(rest) :]))
+        if len(rest) > len(held) + MOST_MISSING:
             return Resolved((), ())
+        missing = len(held) < len(rest)
+        if cut:
+            rest = rest[: len(held)]
         due = [self._due_ns(index) for index in rest]
-        pairs = align(due, [report.at_ns for report in held])
+        pairs = [
+            (position, number)
+            for position, number in align(due, [report.at_ns for report in held])
+            if self._earliest_ns(rest[position]) <= held[number].at_ns
+        ]
+        if missing and not all(self._fits(rest[at], held[number]) for at, number in pairs):
+            return Resolved((), ())
         matches = tuple(Match(rest[position], held[number]) for position, number in pairs)
         self._matched.update({match.pulse: match.report for match in matches})
         used = {number for _, number in pairs}
@@ -183,8 +204,8 @@ class ReportMatcher:
                 return self._hold(report)
         return Verdict.EXTRA, None
 
-    def _too_late(self, index: int, report: PulseReport) -> tuple[Verdict, int | None]:
-        """A report after its time: one per burst, one missing before it, or a stalled line."""
+    def _off_time(self, index: int, report: PulseReport) -> tuple[Verdict, int | None]:
+        """A report off its time: one per burst, one missing before it, or a stalled line."""
         following = index - index % self.burst_pulses + self.burst_pulses
         unsure = self.mode is ReportMode.UNKNOWN and following < len(self.offsets_ns)
         if unsure and index % self.burst_pulses == 1 and self._fits(following, report):
@@ -192,9 +213,14 @@ class ReportMatcher:
             return self._match(following, report)
         return self._hold(report)
 
+    def _start_window_ns(self) -> int:
+        if len(self.offsets_ns) == 1:
+            return START_WINDOW_NS
+        return min(START_WINDOW_NS, (self.offsets_ns[1] - self.offsets_ns[0]) // 2)
+
     def _fits(self, index: int, report: PulseReport) -> bool:
-        late_ns = report.at_ns - self._due_ns(index)
-        return report.at_ns >= self._earliest_ns(index) and late_ns <= self._tolerance_ns(index)
+        away_ns = abs(report.at_ns - self._due_ns(index))
+        return report.at_ns >= self._earliest_ns(index) and away_ns <= self._tolerance_ns(index)
 
     def _due_ns(self, index: int) -> int:
         base_ns = self.accepted_ns if self._base_ns is None else self._base_ns

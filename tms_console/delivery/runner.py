@@ -43,6 +43,9 @@ from tms_console.records.operations import EndSession, EventKind, SessionState, 
 WATCH_NS = 100_000_000
 """How long the loop listens before it looks at the time again."""
 
+SILENT_REMEDY = "Press its own stop button; then check its cable and power."
+"""What to do about a stimulator that may go on with its train and cannot be told to stop."""
+
 LAST_WRITE_S = 10.0
 """How long the end of a session waits for its own row to be on disk."""
 
@@ -161,7 +164,7 @@ class SessionRunner:
             return None  # the order that stopped it is the next event
         except (LinkFault, NotConnected) as error:
             self._listener.lost = isinstance(error, NotConnected)
-            return Faulted(f"the stimulator does not answer: {error}")
+            return Faulted(f"the stimulator does not answer: {error}. {SILENT_REMEDY}")
         finally:
             if not isinstance(self._state, Ended):
                 self._release_writer()
