@@ -1,22 +1,66 @@
 # The commands people run; each installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+N ?= 200
+REAL_TIME ?= 20
+SEED ?= 0
+THRESHOLD ?= 45
+
+# The window's libraries are looked for only where they are needed: QtGui links them.
+QT_LIBRARIES := libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3
+COVERED := tms_console/delivery/*,protocols/*,drivers/*
+ifdef COVERAGE
+COVERAGE_OPTIONS := --cov --cov-report=
+endif
 
 .PHONY: demo test lint bench crash-test constraints clean
 
-demo: .venv/.ready
-	$(BIN)/tms-console rehearse itbs-600 --threshold 45 --database rehearsals.db
+demo: .venv/.ready ## one iTBS session on the simulated stimulator
+	@$(BIN)/tms-console rehearse itbs-600 --threshold $(THRESHOLD)
 
-test: .venv/.ready
-	$(BIN)/python -m pytest
+test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage and asks for 95 %
+	@options='$(COVERAGE_OPTIONS) $(PYTEST_OPTIONS)'; \
+	if ! $(BIN)/python -c 'import PySide6.QtGui' 2>/dev/null; then \
+	  echo 'Qt cannot be loaded here, so tests of a window are left out: install $(QT_LIBRARIES)'; \
+	  options="$$options -p no:pytest-qt"; \
+	fi; \
+	if [ -n '$(COVERAGE)' ]; then rm -f .coverage .coverage.*; fi; \
+	$(BIN)/python -m pytest $$options
+ifdef COVERAGE
+	@$(BIN)/coverage combine --quiet; \
+	$(BIN)/coverage report --include='tms_console/*,protocols/*,drivers/*' --skip-covered; \
+	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95 --format=total
+endif
 
-lint: .venv/.ready
+lint: .venv/.ready ## style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/.ready ## timing, durability, size and start-up, beside this machine's own noise
+	@$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+
+crash-test: .venv/.ready ## kills N sessions at random instants, REAL_TIME of them in real time
+	@$(BIN)/python -m tests.crash $(N) --real-time $(REAL_TIME) --seed $(SEED)
+
+constraints: ## writes the exact versions of a fresh install that passes
+	@folder=$$(mktemp -d) && $(PYTHON) -m venv $$folder \
+	&& $$folder/bin/python -m pip install --quiet --upgrade-strategy eager '.[dev]' \
+	&& { echo '# Exact versions that the tests run with; `make constraints` writes this file afresh.'; \
+	     $$folder/bin/python -m pip freeze --exclude tms-console; } > constraints.txt; \
+	rm -rf $$folder
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
 
 .venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo 'Python 3.11 or newer is needed: install python3 (or name one: make PYTHON=python3.12).'; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo 'The venv module is missing: install python3-venv.'; exit 1; }
+	@echo 'Installing into .venv (once) ...'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
+	@touch $@
