@@ -198,7 +198,7 @@ class ReportMatcher:
         previous = index - self.burst_pulses
         if self.mode is ReportMode.PER_BURST and previous >= 0:
             inside = previous + 1
-            if self._fits(inside, report):
+            if self._fits(inside, report, step=1):
                 self.mode = ReportMode.PER_PULSE
                 self._next = 1 + max(self._matched)
                 return self._hold(report)
@@ -218,9 +218,10 @@ class ReportMatcher:
             return START_WINDOW_NS
         return min(START_WINDOW_NS, (self.offsets_ns[1] - self.offsets_ns[0]) // 2)
 
-    def _fits(self, index: int, report: PulseReport) -> bool:
+    def _fits(self, index: int, report: PulseReport, step: int | None = None) -> bool:
         away_ns = abs(report.at_ns - self._due_ns(index))
-        return report.at_ns >= self._earliest_ns(index) and away_ns <= self._tolerance_ns(index)
+        early = report.at_ns < self._earliest_ns(index)
+        return not early and away_ns <= self._tolerance_ns(index, step)
 
     def _due_ns(self, index: int) -> int:
         base_ns = self.accepted_ns if self._base_ns is None else self._base_ns
@@ -232,9 +233,10 @@ class ReportMatcher:
         drift_ns = offset_ns * DRIFT_PER_S // 1_000_000_000
         return self.commanded_ns + offset_ns - EARLY_NS - drift_ns
 
-    def _tolerance_ns(self, index: int) -> int:
+    def _tolerance_ns(self, index: int, step: int | None = None) -> int:
         """Half of the shorter gap beside the pulse, in the grid that is reported."""
-        step = self.burst_pulses if self.mode is ReportMode.PER_BURST else 1
+        if step is None:
+            step = self.burst_pulses if self.mode is ReportMode.PER_BURST else 1
         gaps = [
             self.offsets_ns[right] - self.offsets_ns[left]
             for left, right in ((index - step, index), (index, index + step))
