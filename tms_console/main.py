@@ -35,7 +35,10 @@ REHEARSAL_USER = "rehearsal"
 
 
 def rehearsal_order(
-    content: SessionContent, database: Path, device: EmulatorOrder | PortOrder
+    content: SessionContent,
+    database: Path,
+    device: EmulatorOrder | PortOrder,
+    resumes_uid: str | None = None,
 ) -> SessionOrder:
     """Return the order to rehearse a content; its authority is the content itself."""
     return SessionOrder(
@@ -46,6 +49,7 @@ def rehearsal_order(
         database=str(database),
         device=device,
         actor=REHEARSAL_USER,
+        resumes_uid=resumes_uid,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from protocols.prescription import SessionContent
     from protocols.protocol import Protocol
     from tms_console.delivery import pipe
-    from tms_console.delivery.order import EmulatorOrder, PortOrder
+    from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
     from tms_console.records.queries import SessionSummary
 
 DEFAULT_DATABASE = Path("rehearsals.db")
@@ -53,12 +53,17 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one parameter per option
         Path | None,
         typer.Option(metavar="FILE", help="The simulated stimulator's own log of its pulses."),
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Go on from this session, which ended early today."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Rehearse one whole session of a protocol on a simulated stimulator."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
 
     from drivers.registry import UnknownName  # noqa: PLC0415 - start-up time
+    from tms_console.main import rehearsal_order  # noqa: PLC0415 - start-up time
     from tms_console.records.errors import RecordsError  # noqa: PLC0415 - start-up time
 
     if port is not None and (fast or fault or pulse_log):
@@ -70,7 +75,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one parameter per option
     place = _device(device, port, seed, fault or [], pulse_log, fast=fast)
     try:
         protocol, content = _content(protocol_id, threshold)
-        over = _run(console, content, database, place, fast=fast)
+        order = rehearsal_order(content, database.absolute(), place, resume)
+        over = _run(console, content, order, fast=fast)
     except (RecordsError, UnknownName, _Refused) as error:
         _refuse(console, str(error), as_json=as_json)
         raise typer.Exit(1) from error
@@ -143,8 +149,7 @@ def _content(protocol_id: str, threshold: int) -> tuple[Protocol, SessionContent
 def _run(
     console: Console,
     content: SessionContent,
-    database: Path,
-    place: EmulatorOrder | PortOrder,
+    order: SessionOrder,
     *,
     fast: bool,
 ) -> pipe.Over:
@@ -152,16 +157,13 @@ def _run(
     from tms_console.commands.progress import session_progress  # noqa: PLC0415 - start-up time
     from tms_console.main import (  # noqa: PLC0415 - start-up time
         recover_database,
-        rehearsal_order,
         run_here,
         run_in_own_process,
     )
 
-    database = database.absolute()
-    recovery = recover_database(database)
+    recovery = recover_database(Path(order.database))
     for sentence in () if recovery is None else recovery.sentences:
         console.print(f"[yellow]{_escaped(sentence)}[/]")
-    order = rehearsal_order(content, database, place)
     with session_progress(console, content) as publish:
         return run_here(order, publish) if fast else run_in_own_process(order, publish)
 
@@ -178,12 +180,12 @@ def _report(
     return {
         "protocol": protocol.id,
         "simulated": summary.line.simulated,
-        "pulses_planned": content.pulses,
+        "pulses_planned": over.planned_pulses or content.pulses,
         "pulses_delivered": summary.line.delivered,
         "pulses_unknown": summary.line.unknown,
         "pulses_unplanned": summary.line.unplanned,
         "trains": summary.line.trains,
-        "duration_planned_s": round(float(content.schedule().duration_s), 6),
+        "duration_planned_s": _planned_s(content, over),
         "duration_s": summary.duration_s,
         "intensity_pct_mso": content.blocks[0].intensity_pct_mso,
         "intensities_pct_mso": list(summary.intensities_pct_mso),
@@ -196,6 +198,11 @@ def _report(
         "session_uid": over.session_uid,
         "saved": over.saved,
     }
+
+
+def _planned_s(content: SessionContent, over: pipe.Over) -> float:
+    planned_ns = over.planned_ns or content.schedule().duration_ns
+    return round(planned_ns / 1e9, 6)
 
 
 def _spread(summary: SessionSummary, name: str) -> dict[str, float] | None:

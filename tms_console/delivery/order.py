@@ -59,6 +59,7 @@ class SessionOrder:
         database: Path of the database.
         device: What to deliver it with.
         actor: Who starts it.
+        resumes_uid: The session that this one goes on from, None for a new one.
     """
 
     kind: Literal["rehearsal"]
@@ -68,3 +69,4 @@ class SessionOrder:
     database: str
     device: Annotated[EmulatorOrder | PortOrder, Field(discriminator="at")]
     actor: str
+    resumes_uid: str | None = None

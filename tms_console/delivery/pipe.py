@@ -144,6 +144,8 @@ class Over:
         checks: What the gate said.
         saved: The database has everything.
         lost: Operations that could be saved nowhere.
+        planned_pulses: Pulses that the session was to give.
+        planned_ns: From its first to its last pulse, as planned.
     """
 
     session_uid: str
@@ -152,6 +154,8 @@ class Over:
     checks: tuple[GateAnswer, ...]
     saved: bool
     lost: int
+    planned_pulses: int = 0
+    planned_ns: int = 0
     say: Literal["over"] = "over"
 
 

@@ -6,7 +6,7 @@ slower, which the host times.  Nothing here decides when a shot may be given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -32,20 +32,26 @@ class Shot:
     Attributes:
         scheduled: The train it belongs to.
         pulse: Which pulse of that train, from 0, if the host times it; None for a whole train.
+        origin_ns: The due time in the schedule at which the session begins; 0 unless it goes on
+            from another.
+        resumed: A session that goes on from another begins with it, be it in mid-train.
     """
 
     scheduled: ScheduledTrain
     pulse: int | None
+    origin_ns: int = 0
+    resumed: bool = False
 
     @property
     def due_ns(self) -> int:
         """When it is due, as an offset from the session's origin, pauses not counted."""
-        return int(self.scheduled.due_ns[self.pulse or 0])
+        return int(self.scheduled.due_ns[self.pulse or 0]) - self.origin_ns
 
     @property
     def last_due_ns(self) -> int:
         """When its last pulse is due."""
-        return int(self.scheduled.due_ns[-1 if self.pulse is None else self.pulse])
+        last = -1 if self.pulse is None else self.pulse
+        return int(self.scheduled.due_ns[last]) - self.origin_ns
 
     @property
     def offsets_ns(self) -> NDArray[np.int64]:
@@ -71,8 +77,8 @@ class Shot:
 
     @property
     def opens_train(self) -> bool:
-        """True if its train begins with it."""
-        return not self.pulse
+        """True if its train's row begins with it."""
+        return self.resumed or not self.pulse
 
     @property
     def closes_train(self) -> bool:
@@ -119,7 +125,9 @@ class Plan:
         shots: In the order of delivery.
         blocks: Intensity and bounds of each block.
         pulses: Pulses in the session.
+        numbered_to: The highest pulse number of the whole schedule.
         duration_ns: First to last pulse.
+        given_before: Pulses that the sessions this one goes on from gave, unknown ones included.
         longest_pause_ns: A longer pause ends the session.
         latest_pulse_ns: A host-timed pulse that would be later than this is not fired.
         waits_between_blocks: True if somebody must say that the coil has been moved.
@@ -130,12 +138,14 @@ class Plan:
     shots: tuple[Shot, ...]
     blocks: tuple[BlockBounds, ...]
     pulses: int
+    numbered_to: int
     duration_ns: int
     longest_pause_ns: int
     latest_pulse_ns: int
     waits_between_blocks: bool
     lead: Lead
     pulse_lead: Lead
+    given_before: int = 0
 
     def lead_of(self, shot: int) -> Lead:
         """Return how long before a shot its preparations begin."""
@@ -217,10 +227,29 @@ def plan_session(
             for block in content.blocks
         ),
         pulses=schedule.pulses,
+        numbered_to=schedule.pulses,
         duration_ns=schedule.duration_ns,
         longest_pause_ns=content.longest_pause_s * 1_000_000_000,
         latest_pulse_ns=content.latest_host_pulse_us * 1_000,
         waits_between_blocks=waits_between_blocks,
         lead=lead,
         pulse_lead=PULSE_LEAD,
+    )
+
+
+def resumed_plan(plan: Plan, first_shot: int, given_before: int) -> Plan:
+    """Return the plan of a session that goes on with a shot of the whole plan.
+
+    Its origin is the due time of that shot; trains and pulses keep their numbers.
+    """
+    first = plan.shots[first_shot]
+    begins = replace(first, origin_ns=first.due_ns, resumed=True)
+    rest = (replace(shot, origin_ns=first.due_ns) for shot in plan.shots[first_shot + 1 :])
+    shots = (begins, *rest)
+    return replace(
+        plan,
+        shots=shots,
+        pulses=sum(shot.pulses for shot in shots),
+        duration_ns=shots[-1].last_due_ns,
+        given_before=given_before,
     )

@@ -235,6 +235,8 @@ def over_message(result: SessionResult) -> pipe.Over:
         checks=gate_answers(result.checks),
         saved=result.saved,
         lost=result.lost,
+        planned_pulses=result.planned_pulses,
+        planned_ns=result.planned_ns,
     )
 
 

@@ -87,7 +87,7 @@ class SessionRunner:
         self._controls = joined.controls
         self._publish = joined.publish
         self._state: State = Idle()
-        unplanned = UnplannedNumbers(self._plan.pulses)
+        unplanned = UnplannedNumbers(self._plan.numbered_to)
         self._listener = Listener(
             joined.stimulator, joined.journal, joined.wall, authorised.coil, unplanned
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -35,14 +36,22 @@ from tms_console.delivery.gate import (
 from tms_console.delivery.giving import Authorised
 from tms_console.delivery.journal import FrameBuffer, Journal
 from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
-from tms_console.delivery.plan import NotPlannable, Plan, is_host_timed, plan_session
+from tms_console.delivery.plan import (
+    NotPlannable,
+    Plan,
+    is_host_timed,
+    plan_session,
+    resumed_plan,
+)
 from tms_console.delivery.realtime import garbage_kept, realtime_thread, sleep_inhibited
+from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.runner import Joined, SessionRunner
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.wall import WallClock, behind_s
 from tms_console.records.database import Database, Purpose, open_or_create
 from tms_console.records.errors import RecordsError
 from tms_console.records.left_behind import UnsavedHeader
+from tms_console.records.lineage import session_chain
 from tms_console.records.operations import (
     AuditNote,
     BeginSession,
@@ -79,6 +88,8 @@ class SessionResult:
         checks: What the gate said.
         saved: True if the database has everything; False if part of it lies beside it.
         lost: Operations that could be saved nowhere.
+        planned_pulses: Pulses that this session was to give; 0 if none began.
+        planned_ns: From its first to its last pulse, as planned.
     """
 
     session_uid: str
@@ -87,6 +98,8 @@ class SessionResult:
     checks: tuple[CheckResult, ...] = ()
     saved: bool = True
     lost: int = 0
+    planned_pulses: int = 0
+    planned_ns: int = 0
 
 
 class CannotBegin(Exception):
@@ -244,7 +257,9 @@ class _Session:
             self._stimulator.close()
             self._log_last_frames(writer)
             saved = writer.close()
-            return SessionResult(self._uid, state, reason, checks, saved, writer.lost)
+            return SessionResult(
+                self._uid, state, reason, checks, saved, writer.lost, plan.pulses, plan.duration_ns
+            )
 
     def _writer(self, header: UnsavedHeader) -> SessionWriter:
         kind = InlineWriter if self._clock.virtual else ThreadedWriter
@@ -255,16 +270,30 @@ class _Session:
         self._around.controls.fail(f"the record cannot be written: {sentence}")
 
     def _plan(self) -> Plan:
+        """Return the plan: the whole, or what is left of the session that it goes on from.
+
+        Raises:
+            CannotBegin: It cannot be sequenced, or not be resumed.
+        """
         capabilities = self._stimulator.capabilities
         try:
-            return plan_session(
+            plan = plan_session(
                 self._content,
                 waits_between_blocks=False,
                 checking_s=capabilities.checking_s,
                 arming_s=capabilities.arming_s,
             )
+            if self._order.resumes_uid is None:
+                return plan
+            chain = session_chain(self._database, self._order.resumes_uid)
+            today = datetime.now().astimezone().date()
+            point = resumption(chain, plan.shots, self._content.digest(), today)
+            return resumed_plan(plan, point.first_shot, point.given)
         except NotPlannable as error:
             raise CannotBegin(str(error)) from error
+        except CannotResume as error:
+            words = f"session {self._order.resumes_uid} cannot be resumed: {error}"
+            raise CannotBegin(words) from error
 
     def _pass_gate(self, writer: SessionWriter, proof: Proof | None) -> tuple[CheckResult, ...]:
         """Ask the gate; a refusal goes into the audit trail.
@@ -339,7 +368,7 @@ class _Session:
             plan=plan,
             capabilities=capabilities,
             coil=capabilities.coil,
-            pulses_before=0,
+            pulses_before=plan.given_before,
             pulses_allowed=self._content.pulses,
         )
         joined = Joined(
@@ -359,6 +388,7 @@ class _Session:
             kind=SessionKind(self._order.kind),
             authority_uid=self._order.authority_uid,
             authority_digest=self._order.digest,
+            resumes_uid=self._order.resumes_uid,
             device_model=capabilities.identity.model,
             device_serial=capabilities.identity.serial,
             device_firmware=capabilities.identity.firmware,
