@@ -62,11 +62,8 @@ from tms_console.records.operations import (
 LATEST_START_NS = 100_000_000
 """A train whose start would be later than this is not started: the host was not there in time."""
 
-SPIN_NS = 10_000_000
-"""Before this the stimulator is listened to; then the thread only waits for the time."""
-
-STOP_LOOK_NS = 2_500_000
-"""While it only waits it looks this often whether a stop was asked for; `SPIN_NS` is a multiple."""
+QUIET_NS = 10_000_000
+"""Before this the stimulator is listened to; then the driver only waits for the time."""
 
 QUERY_NS = 1_000_000_000
 """No query is begun so close before a command; its repetitions could still be under way."""
@@ -110,6 +107,19 @@ class Authorised:
     pulses_allowed: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a session asks and tells while it gives.
+
+    Attributes:
+        halted: True from the first order that ends the session on.
+        progressed: Called whenever pulses of a running train have gone on record.
+    """
+
+    halted: Callable[[], bool]
+    progressed: Callable[[], None]
+
+
 @dataclass(slots=True)
 class _OpenTrain:
     """The train in hand, over all its shots."""
@@ -145,14 +155,15 @@ class Giver:
         stimulator: Stimulator,
         journal: Journal,
         listener: Listener,
-        halted: Callable[[], bool],
+        outside: Outside,
     ) -> None:
+        self._halted = outside.halted
+        self._progressed = outside.progressed
         self._may = authorised
         self._plan = authorised.plan
         self._stimulator = stimulator
         self._journal = journal
         self._listener = listener
-        self._halted = halted
         self._train: _OpenTrain | None = None
         self._mode = ReportMode.UNKNOWN
         self._realised = RealisedCheck()
@@ -284,9 +295,9 @@ class Giver:
             NotConnected: It is gone.
             StopRequested: A stop was asked for.
         """
-        while (now_ns := self._journal.now_ns()) < due_ns - SPIN_NS:
+        while (now_ns := self._journal.now_ns()) < due_ns - QUIET_NS:
             may_ask = now_ns < due_ns - QUERY_NS
-            trouble = self._listener.watch(due_ns - SPIN_NS, may_ask=may_ask)
+            trouble = self._listener.watch(due_ns - QUIET_NS, may_ask=may_ask)
             if trouble:
                 return Faulted(trouble)
         self._journal.writer.hold()
@@ -297,8 +308,8 @@ class Giver:
     def deliver(self, deliver: Deliver) -> Event | None:
         """Send the one command of this shot when it is due, unless a stop was asked for by then.
 
-        The wait is here, because an engine's step and a snapshot after it cost 150 µs (`make
-        bench`): between it and the command there is only the driver.
+        The driver waits for the time, with the command made ready: an engine's step and a snapshot
+        after the wait cost 150 µs, and even the way into the driver 25 (`make bench`).
 
         Raises:
             LinkFault: No usable answer while the train ran.
@@ -309,12 +320,11 @@ class Giver:
         latest_ns = self._plan.latest_pulse_ns if hand.shot.host_timed else LATEST_START_NS
         due_ns = self._journal.on_clock(deliver.due_ns)
         limit_ns = due_ns + latest_ns
-        if not self._be_there(due_ns):
+        if self._halted():
             return None
         try:
-            return (
-                self._fire(hand, limit_ns) if hand.shot.host_timed else self._start(hand, limit_ns)
-            )
+            give = self._fire if hand.shot.host_timed else self._start
+            return give(hand, limit_ns, due_ns)
         except PulseRefused as error:
             hand.refused = True
             return ShotDoubtful(f"the stimulator refused: {error}. {DEVICE_REMEDY}")
@@ -328,20 +338,8 @@ class Giver:
                 hand.command(self._journal.now_ns(), self._journal.now_ns())
             raise
 
-    def _be_there(self, due_ns: int) -> bool:
-        """Wait until the clock shows the due time; return False if a stop was asked for."""
-        clock = self._journal.clock
-        for left_ns in range(SPIN_NS - STOP_LOOK_NS, 0, -STOP_LOOK_NS):
-            if self._halted():
-                return False
-            clock.rest_until(due_ns - left_ns)
-        if self._halted():
-            return False
-        clock.wait_until(due_ns)
-        return not self._halted()
-
-    def _fire(self, hand: InHand, limit_ns: int) -> Event:
-        receipt = self._stimulator.fire(limit_ns)
+    def _fire(self, hand: InHand, limit_ns: int, due_ns: int) -> Event:
+        receipt = self._stimulator.fire(limit_ns, due_ns)
         self._journal.writer.release()
         if receipt is None:
             return self._too_late(hand, f"pulse {hand.shot.first_pulse}")
@@ -359,8 +357,8 @@ class Giver:
         self._journal.flush_frames()
         return ShotDoubtful(f"{doubt}. {DOSE_REMEDY}") if doubt else self._over(hand)
 
-    def _start(self, hand: InHand, limit_ns: int) -> Event:
-        receipt = self._stimulator.start_train(limit_ns)
+    def _start(self, hand: InHand, limit_ns: int, due_ns: int) -> Event:
+        receipt = self._stimulator.start_train(limit_ns, due_ns)
         self._journal.writer.release()
         if receipt is None:
             return self._too_late(hand, f"train {hand.shot.scheduled.number}")
@@ -412,6 +410,7 @@ class Giver:
                     return ShotDoubtful(trouble)
             if events:
                 heard_ns = self._journal.now_ns()
+                self._progressed()
             elif self._journal.now_ns() >= heard_ns + quiet_ns:
                 self._listener.ask()  # raises if it does not answer
                 heard_ns = self._journal.now_ns()

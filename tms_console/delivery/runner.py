@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Stimulator
 from tms_console.delivery.controls import Controls, GoOn, Order, Remark
-from tms_console.delivery.giving import Authorised, Giver
+from tms_console.delivery.giving import Authorised, Giver, Outside
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
 from tms_console.delivery.listening import Listener
@@ -96,7 +96,7 @@ class SessionRunner:
             joined.stimulator,
             joined.journal,
             self._listener,
-            lambda: joined.controls.halted,
+            Outside(lambda: joined.controls.halted, self._show),
         )
 
     def run(self) -> Ended:
