@@ -257,6 +257,8 @@ MOUNTS = """\
 server:/home /home nfs4 rw 0 0
 me@box: /mnt/my\\040disk fuse.sshfs rw 0 0
 /dev/vdb /home/local xfs rw 0 0
+/dev/vdc /srv ext4 rw 0 0
+box:/srv /srv nfs rw 0 0
 """
 
 
@@ -267,6 +269,7 @@ me@box: /mnt/my\\040disk fuse.sshfs rw 0 0
         ("/home/anna/a.db", "nfs4"),
         ("/homely/a.db", "ext4"),
         ("/home/local/a.db", "xfs"),
+        ("/srv/a.db", "nfs"),
         ("/mnt/my disk/a.db", "fuse.sshfs"),
         ("//server/share/a.db", "smb"),
     ],

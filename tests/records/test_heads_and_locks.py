@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,10 @@ def test_the_session_lock_is_held_by_one_at_a_time(database: Database) -> None:
     with SessionLock.acquire(database.path) as lock:
         assert lock.held
         assert session_is_running(database.path)
+        asked_s = time.monotonic()
         with pytest.raises(SessionLockTaken, match="a session is running on this database"):
             SessionLock.acquire(database.path)
+        assert time.monotonic() - asked_s < 0.5  # it never waits: the next start must disarm
     lock.release()
 
     assert not lock.held
