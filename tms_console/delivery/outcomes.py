@@ -7,7 +7,7 @@ is claimed that nobody saw; what cannot be decided is `unknown`.
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tms_console.delivery.matching import ReportMode
@@ -27,6 +27,10 @@ class TrainEnd(StrEnum):
 
 COUNTER_MODULUS = 1 << 16
 """The counter is an unsigned 16-bit number (stimulators.md 2.3, id 12)."""
+
+MOST_UNCOMMANDED = 64
+"""Nobody triggers more pulses than that beside a train: such a count is of a counter that began
+anew, as after a restart, and says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,11 @@ class TrainSeen:
         inside = {first + k for first in self.matched for k in range(1, size)}
         return frozenset(index for index in inside if index < total and index not in self.matched)
 
+    @property
+    def touched(self) -> Set[int]:
+        """Bursts, from 0, of which at least one pulse has a report."""
+        return frozenset(index // self.burst_pulses for index in self.matched)
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -83,6 +92,13 @@ def counted_between(before: int | None, after: int | None) -> int | None:
 
 def settle_train(seen: TrainSeen) -> Settled:
     """Return what may be claimed of each pulse of a train that was started."""
+    total = len(seen.offsets_ns)
+    if seen.counted is not None and seen.counted > total + MOST_UNCOMMANDED:
+        settled = settle_train(replace(seen, counted=None))
+        words = (
+            f"the stimulator counts {seen.counted} stimuli, {total} were commanded: it began anew"
+        )
+        return replace(settled, doubt="; ".join(filter(None, (words, settled.doubt))))
     match seen.end:
         case TrainEnd.RAN_OUT:
             return _settle_whole(seen)
@@ -112,11 +128,13 @@ def _settle_whole(seen: TrainSeen) -> Settled:
 
 
 def _bursts_are_reported(seen: TrainSeen) -> bool:
-    """True if a count of bursts agrees with what was reported: at least one report a burst."""
-    firsts = range(0, len(seen.offsets_ns), seen.burst_pulses)
-    return seen.burst_pulses > 1 and all(
-        any(first + k in seen.matched for k in range(seen.burst_pulses)) for first in firsts
-    )
+    """True if a count of bursts agrees with what was reported: at least one report a burst.
+
+    With one report a burst from a device that reports pulses, the count may as well be of pulses.
+    """
+    bursts = len(seen.offsets_ns) // seen.burst_pulses
+    counts_bursts = seen.mode is ReportMode.PER_BURST or len(seen.matched) > bursts
+    return seen.burst_pulses > 1 and counts_bursts and len(seen.touched) == bursts
 
 
 def _settle_cut(seen: TrainSeen) -> Settled:
@@ -129,6 +147,12 @@ def _settle_cut(seen: TrainSeen) -> Settled:
     if seen.counted is None:
         doubt = _unknown_words(seen, len(possible)) if possible else ""
         return _settled(seen, frozenset(), possible, doubt=doubt)
+    if _may_count_bursts(seen, possible):
+        begun = max(seen.touched, default=0) * seen.burst_pulses
+        inferred = frozenset(index for index in seen.inferable if index < begun)
+        rest = possible - inferred
+        doubt = _unknown_words(seen, len(rest)) if rest else ""
+        return _settled(seen, inferred, rest, doubt=doubt)
     unseen = seen.counted - len(seen.matched)
     if unseen == 0:
         return _settled(seen, frozenset(), frozenset())
@@ -142,6 +166,17 @@ def _settle_cut(seen: TrainSeen) -> Settled:
         return _settled(seen, possible, frozenset(), uncommanded=extra, doubt=words)
     words = f"the stimulator counts {seen.counted} stimuli and reported {len(seen.matched)}"
     return _settled(seen, frozenset(), possible, doubt=words)
+
+
+def _may_count_bursts(seen: TrainSeen, possible: Set[int]) -> bool:
+    """True if the count can be of bursts: then it does not say how far the last one got.
+
+    What the counter counts is published nowhere (stimulators.md 2.3, id 12).
+    """
+    if seen.burst_pulses == 1 or not seen.counted:
+        return False
+    begun = seen.touched | {index // seen.burst_pulses for index in possible}
+    return len(seen.touched) <= seen.counted <= len(begun)
 
 
 def _missing(seen: TrainSeen) -> frozenset[int]:

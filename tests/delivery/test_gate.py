@@ -1,0 +1,163 @@
+"""May this be delivered now?  Each check by itself: what passes, what refuses, and the words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from drivers.interface import Capabilities, DeviceIdentity, DeviceStatus, ReportKind, TrainTiming
+from protocols.pattern import Train
+from tests.delivery.plans import TEN_HZ
+from tms_console.delivery.gate import (
+    CLOCK_SLACK_S,
+    COIL_STOP_C,
+    LEAST_FREE_BYTES,
+    Answer,
+    GateRefused,
+    SessionFacts,
+    TrainFacts,
+    check_session,
+    check_train,
+    refusals,
+    require,
+)
+
+DIGEST = "ab" * 32
+
+
+def no_fast_ones(train: Train, intensity_pct_mso: int) -> str | None:
+    return "too fast at that intensity" if train.rate_hz * intensity_pct_mso > 2_000 else None
+
+
+DEVICE = Capabilities(
+    DeviceIdentity("MagPro X100", "1234"),
+    "C-B60",
+    TrainTiming.DEVICE,
+    ReportKind.PULSE_OR_BURST,
+    5,
+    90,
+    True,
+    1.0,
+    0.4,
+    no_fast_ones,
+)
+STATUS = DeviceStatus(0, False, False, 60, "C-B60", 24)
+SESSION = SessionFacts(
+    kind="rehearsal",
+    signed_digest=DIGEST,
+    content_digest=DIGEST,
+    proof="built by this process",
+    database_purpose="rehearsal",
+    free_bytes=LEAST_FREE_BYTES,
+    behind_s=CLOCK_SLACK_S,
+    capabilities=DEVICE,
+    status=STATUS,
+    loads=[(TEN_HZ, 60)],
+)
+TRAIN = TrainFacts(
+    signed_digest=DIGEST,
+    content_digest=DIGEST,
+    status=STATUS,
+    coil_at_start="C-B60",
+    train=TEN_HZ,
+    pulses=5,
+    intensity_pct_mso=60,
+    lowest_pct_mso=60,
+    highest_pct_mso=60,
+    capabilities=DEVICE,
+    pulses_so_far=595,
+    pulses_allowed=600,
+)
+
+
+def hot(c: int | None) -> DeviceStatus:
+    return replace(STATUS, coil_temperature_c=c)
+
+
+def test_a_rehearsal_on_a_proved_emulator_passes_and_says_what_was_not_asked() -> None:
+    answers = {one.code: one for one in check_session(SESSION)}
+    require(list(answers.values()))
+    assert [code for code, one in answers.items() if one.answer is Answer.NOT_APPLICABLE] == [
+        "login",
+        "screening",
+        "approval",
+    ]
+    assert answers["login"].sentence == "not applicable: rehearsal"
+    assert answers["simulated"].sentence == "The stimulator is simulated: built by this process."
+    assert not any(one.remedy for one in answers.values())
+
+
+SESSION_REFUSALS = [
+    ("digest", replace(SESSION, content_digest="cd" * 32), "cdcdcdcdcdcd"),
+    ("digest", replace(SESSION, signed_digest="", content_digest=""), "is not what was authorised"),
+    ("simulated", replace(SESSION, proof=""), "counts as a real one"),
+    ("database", replace(SESSION, database_purpose="clinic"), "a clinic database"),
+    ("disk", replace(SESSION, free_bytes=LEAST_FREE_BYTES - 1), "63 MB are free"),
+    ("wall clock", replace(SESSION, behind_s=CLOCK_SLACK_S + 0.6), "3 s behind"),
+    ("capability", replace(SESSION, loads=[(TEN_HZ, 60), (TEN_HZ, 91)]), "91 %MSO is outside"),
+    ("capability", replace(SESSION, loads=[(TEN_HZ, 4)]), "4 %MSO is outside"),
+    ("capability", replace(SESSION, loads=[(Train(5, Fraction(50)), 60)]), "too fast"),
+    ("coil", replace(SESSION, status=replace(STATUS, coil="")), "No coil is connected"),
+    ("temperature", replace(SESSION, status=hot(COIL_STOP_C)), "41 °C"),
+    ("stimulator", replace(SESSION, status=replace(STATUS, problem="No cooler.")), "No cooler."),
+]
+
+
+@pytest.mark.parametrize(("code", "facts", "words"), SESSION_REFUSALS)
+def test_one_thing_that_is_wrong_refuses_a_session_by_itself(
+    code: str, facts: SessionFacts, words: str
+) -> None:
+    refused = refusals(check_session(facts))
+    assert [one.code for one in refused] == [code]
+    assert words in refused[0].sentence
+    assert refused[0].remedy
+    with pytest.raises(GateRefused) as caught:
+        require(check_session(facts))
+    assert caught.value.refusals == refused
+    assert refused[0].remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["treatment", "threshold", "test"])
+def test_nothing_but_a_rehearsal_passes_until_there_are_approvals(kind: str) -> None:
+    """Promise 1: nobody delivers an unapproved stimulus, above all not on a real stimulator."""
+    refused = {one.code for one in refusals(check_session(replace(SESSION, kind=kind, proof="")))}
+    assert refused == {"authority", "login", "screening", "approval"}
+
+
+@pytest.mark.parametrize("temperature", [None, -3, 20, COIL_STOP_C - 1])
+def test_a_coil_below_the_limit_or_without_a_sensor_passes(temperature: int | None) -> None:
+    require(check_session(replace(SESSION, status=hot(temperature))))
+    require(check_train(replace(TRAIN, status=hot(temperature))))
+
+
+def test_a_train_within_everything_passes() -> None:
+    require(check_train(TRAIN))
+    assert all(one.answer is Answer.PASSED for one in check_train(TRAIN))
+
+
+TRAIN_REFUSALS = [
+    ("digest", replace(TRAIN, content_digest="")),
+    ("intensity", replace(TRAIN, intensity_pct_mso=61)),
+    ("intensity", replace(TRAIN, intensity_pct_mso=59)),
+    ("capability", replace(TRAIN, train=Train(5, Fraction(40)))),
+    ("coil", replace(TRAIN, status=replace(STATUS, coil="MC-125"))),
+    ("coil", replace(TRAIN, status=replace(STATUS, coil=""))),
+    ("temperature", replace(TRAIN, status=hot(COIL_STOP_C))),
+    ("stimulator", replace(TRAIN, status=replace(STATUS, problem="Smoke."))),
+    ("pulses", replace(TRAIN, pulses_so_far=596)),
+]
+
+
+@pytest.mark.parametrize(("code", "facts"), TRAIN_REFUSALS)
+def test_one_thing_that_is_wrong_refuses_a_train_by_itself(code: str, facts: TrainFacts) -> None:
+    assert [one.code for one in refusals(check_train(facts))] == [code]
+
+
+def test_every_refusal_is_told_at_once() -> None:
+    """Somebody who must fix three things should not learn of them one by one."""
+    facts = replace(SESSION, proof="", free_bytes=0, status=replace(STATUS, coil=""))
+    with pytest.raises(GateRefused) as caught:
+        require(check_session(facts))
+    assert [one.code for one in caught.value.refusals] == ["simulated", "disk", "coil"]
