@@ -19,13 +19,12 @@ THREADS_END_WITHIN_S = 2.0
 
 
 @pytest.fixture(autouse=True)
-def own_state_folder(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Heads of audit chains go into a folder of the test, never into this user's."""
     folder = tmp_path_factory.mktemp("state")
-    monkeypatch.setenv("TMS_CONSOLE_STATE", str(folder))
-    return folder
+    with pytest.MonkeyPatch.context() as patch:  # its own: a test's undo must not reach it
+        patch.setenv("TMS_CONSOLE_STATE", str(folder))
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 from drivers.interface import Clock
 from drivers.registry import disarm_port
 from tms_console.records.database import open_database
+from tms_console.records.errors import SessionLockTaken
 from tms_console.records.left_behind import port_to_disarm
 from tms_console.records.reconcile import ReconcileReport, reconcile
-from tms_console.records.session_lock import session_is_running
+from tms_console.records.session_lock import SessionLock
 
 IN_MEMORY = "memory"
 """The port of an emulator that lived in the process that died."""
@@ -47,10 +48,13 @@ def recover(database: Path, clock: Clock) -> Recovery:
     Raises:
         RecordsError: The database cannot be opened or written.
     """
-    if session_is_running(database):
+    try:
+        lock = SessionLock.acquire(database)
+    except SessionLockTaken:
         return Recovery("", None)
-    left = port_to_disarm(database)
-    disarmed = ""
-    if left is not None and left.port != IN_MEMORY:
-        disarmed = disarm_port(left.driver, left.port, clock)
-    return Recovery(disarmed, reconcile(open_database(database)))
+    with lock:
+        left = port_to_disarm(database)
+        disarmed = ""
+        if left is not None and left.port != IN_MEMORY:
+            disarmed = disarm_port(left.driver, left.port, clock)
+        return Recovery(disarmed, reconcile(open_database(database), lock))
