@@ -290,8 +290,11 @@ class Stimulator(Protocol):
         """
         ...
 
-    def fire(self, not_after_ns: int) -> PulseReceipt | None:
-        """Give one pulse now, or return None if the clock is past `not_after_ns`; never twice.
+    def fire(self, not_after_ns: int, due_ns: int | None = None) -> PulseReceipt | None:
+        """Give one pulse, or return None if the clock is past `not_after_ns`; never twice.
+
+        With `due_ns` the command is made ready, and written when the clock shows that time; a stop
+        is looked for until then.  Without, it is written at once.
 
         Raises:
             PulseRefused: Nothing was delivered.
@@ -301,10 +304,10 @@ class Stimulator(Protocol):
         """
         ...
 
-    def start_train(self, not_after_ns: int) -> StartReceipt | None:
+    def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Start the configured train once, or return None if the clock is past `not_after_ns`.
 
-        Returns when the start was accepted.
+        Returns when the start was accepted.  `due_ns` is as for `fire`.
 
         Raises:
             PulseRefused: Nothing was delivered.

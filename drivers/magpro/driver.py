@@ -314,19 +314,19 @@ class MagProStimulator:
         if self._talk.enabled:
             self.disarm()
 
-    def fire(self, not_after_ns: int) -> PulseReceipt | None:
+    def fire(self, not_after_ns: int, due_ns: int | None = None) -> PulseReceipt | None:
         """Trigger one pulse; its report is the evidence.  See `Stimulator.fire`."""
-        commanded_ns = self._command(Trigger(), not_after_ns)
+        commanded_ns = self._command(Trigger(), not_after_ns, due_ns)
         if commanded_ns is None:
             return None
         report = self._await_stimulus(commanded_ns, "the pulse")
         self._talk.events.remove(report)
         return PulseReceipt(commanded_ns, report.at_ns, True, report.realised_a_us)
 
-    def start_train(self, not_after_ns: int) -> StartReceipt | None:
+    def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Start the train once; see `Stimulator.start_train`."""
         self._talk.running = False
-        commanded_ns = self._command(StartTrain(), not_after_ns)
+        commanded_ns = self._command(StartTrain(), not_after_ns, due_ns)
         if commanded_ns is None:
             return None
         deadline_ns = commanded_ns + self._deadlines.start_ns
@@ -338,12 +338,10 @@ class MagProStimulator:
         accepted_ns = self._clock.now_ns() if report is None else report.at_ns
         return StartReceipt(commanded_ns, accepted_ns)
 
-    def _command(self, command: Command, not_after_ns: int) -> int | None:
+    def _command(self, command: Command, not_after_ns: int, due_ns: int | None) -> int | None:
         """Write a stimulating command once, unless it is too late or a stop was asked for."""
-        self._talk.stop_if_requested()
-        if self._clock.now_ns() > not_after_ns:
-            return None
-        return self._talk.send(command).before_ns
+        times = self._talk.send_when_due(command, not_after_ns, due_ns)
+        return None if times is None else times.before_ns
 
     def _await_stimulus(self, commanded_ns: int, what: str) -> PulseReport:
         deadline_ns = commanded_ns + self._deadlines.start_ns

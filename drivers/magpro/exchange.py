@@ -48,6 +48,9 @@ from drivers.magpro.tables import Page
 STOP_SLICE_NS = 5_000_000
 """No wait is longer without asking whether a stop was requested (house-style.md)."""
 
+LAST_LOOK_NS = 2_500_000
+"""So long before a command is due the wait becomes an exact one; a stop is looked for after it."""
+
 MILLISECOND = 1_000_000
 MESSAGES_KEPT = 4096
 """Reports nobody fetched; far more than a train has."""
@@ -122,10 +125,35 @@ class Exchange:
         Raises:
             NotConnected: The port did not take it.
         """
-        frame = encode_frame(command.body)
+        return self._write(encode_frame(command.body))
+
+    def _write(self, frame: bytes) -> WriteTimes:
         times = self.link.write(frame)
         self._log(Frame(times.before_ns, Direction.SENT, frame))
         return times
+
+    def send_when_due(
+        self, command: Command, not_after_ns: int, due_ns: int | None
+    ) -> WriteTimes | None:
+        """Write a stimulating command once when it is due; None if it is too late by then.
+
+        The frame is made before the wait: after it every line of Python costs microseconds.
+
+        Raises:
+            NotConnected: The port did not take it.
+            StopRequested: A stop was asked for; disarm has been written.
+        """
+        frame = encode_frame(command.body)
+        if due_ns is not None:
+            while (now_ns := self._clock.now_ns()) < due_ns - LAST_LOOK_NS:
+                self.stop_if_requested()
+                self._clock.rest_until(min(now_ns + STOP_SLICE_NS, due_ns - LAST_LOOK_NS))
+            self.stop_if_requested()
+            self._clock.wait_until(due_ns)
+        self.stop_if_requested()
+        if self._clock.now_ns() > not_after_ns:
+            return None
+        return self._write(frame)
 
     def ask(self, command: Command, kind: type[Reply], *, queries: int | None = None) -> Reply:
         """Send a query, again if its answer does not come, and return the answer.
