@@ -93,8 +93,9 @@ SETTLE_NS = 300_000_000
 ONE_TRAIN_ITI_TENTHS_S = 10
 """The interval of a single train is never used; the device wants 0.1 s or more."""
 
-CHECKING_S = 1.0
-"""Four queries of 80 ms, a change of amplitude and its settling."""
+CHECKING_S = 1.6
+"""Another page, train and amplitude, all read back: eleven answers of 80 ms, two settlings of 0.3 s.
+A change of waveform takes longer, and what comes after it is then later than planned."""
 ARMING_S = 0.4
 """Enabling answers within one reply time; the rest is for the commit before it."""
 

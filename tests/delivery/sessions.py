@@ -41,8 +41,6 @@ from tms_console.records.writer import DEFAULTS, WriterOptions
 
 MS = 1_000_000
 S = 1_000_000_000
-START_FRAME_NS = 5 * BYTE_NS
-"""FE 01 04 61 FF on the line; a trigger of pulse or burst is as long (stimulators.md 2.2)."""
 REPORT_FRAME_NS = 8 * BYTE_NS
 """FE 04 02 A B info crc FF on the line."""
 NEAR_NS = 3 * MS
@@ -112,6 +110,17 @@ class Wrote:
 
     at_ns: int
     body: bytes
+
+    @property
+    def line_ns(self) -> int:
+        """How long it is under way: FE, length, body, checksum and FF at 38400 baud."""
+        return (len(self.body) + 4) * BYTE_NS
+
+    @property
+    def pulse_ns(self) -> int:
+        """When the first pulse it sets off is due."""
+        latency_ns = START_LATENCY_NS if self.body[0] == 4 else TRIGGER_LATENCY_NS
+        return self.at_ns + self.line_ns + latency_ns
 
     @property
     def stimulates(self) -> bool:
@@ -220,6 +229,7 @@ class Rehearsal:
     _clock: Clock = field(default_factory=VirtualClock)
     _emulator: MagProEmulator | None = None
     _result: SessionResult | None = None
+    _origin_ns: int | None = None
 
     def run(self) -> Rehearsal:
         """Run it to its end."""
@@ -324,9 +334,13 @@ class Rehearsal:
     @property
     def origin_ns(self) -> int:
         """The session's origin on the clock: the first frame is in the record and in the trace."""
+        if self._origin_ns is not None:
+            return self._origin_ns
         query = """SELECT min(at_ns) FROM device_frame WHERE direction = 'sent'
             AND session_id = (SELECT id FROM session WHERE uid = ?)"""
-        return self.wrote[0].at_ns - int(rows(self.database, query, self.result.session_uid)[0][0])
+        first = rows(self.database, query, self.result.session_uid)[0][0]
+        self._origin_ns = self.wrote[0].at_ns - int(first)
+        return self._origin_ns
 
     def events(self, kind: str) -> list[str]:
         query = """SELECT detail FROM session_event WHERE kind = ?
@@ -400,18 +414,17 @@ class Truth:
 
 
 def truth_of(done: Rehearsal) -> Truth:
-    """Give each fired pulse to the row whose command and due time it fits; independent of reports."""
+    """Give each fired pulse to the row whose command and due time it fits; reports do not count."""
     origin_ns, pulses = done.origin_ns, done.pulses
     left = list(done.emulator.fired)
     fired: dict[int, FiredPulse] = {}
     for command in done.commands:
         of_command = [one for one in pulses if one.commanded_ns == command.at_ns - origin_ns]
-        latency_ns = START_LATENCY_NS if command.body[0] == 4 else TRIGGER_LATENCY_NS
         for row in of_command:
             assert row.planned_ns is not None
             assert of_command[0].planned_ns is not None
             offset_ns = row.planned_ns - of_command[0].planned_ns
-            due_ns = command.at_ns + START_FRAME_NS + latency_ns + offset_ns
+            due_ns = command.pulse_ns + offset_ns
             for pulse in left:
                 if abs(pulse.at_ns - due_ns) <= NEAR_NS:
                     fired[row.number] = pulse
