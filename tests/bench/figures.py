@@ -6,23 +6,23 @@ How anything is measured is in the modules named after it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Repeated measurements of one thing, in one unit."""
+    """Repeated measurements of one thing, in one unit, from the best to the worst."""
 
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Series:
-        """Keep values, sorted."""
-        return cls(tuple(sorted(values)))
+    def of(cls, values: Iterable[float], *, more_is_better: bool = False) -> Series:
+        """Keep values in order."""
+        return cls(tuple(sorted(values, reverse=more_is_better)))
 
     def at(self, fraction: float) -> float:
-        """Return the smallest value that so large a fraction of all does not exceed.
+        """Return the value that so large a fraction of all is not worse than.
 
         No interpolation: with fewer than 100 values the p99 is the worst.
 
@@ -40,12 +40,12 @@ class Series:
 
     @property
     def p99(self) -> float:
-        """The value that 99 of 100 do not exceed."""
+        """The value that 99 of 100 are not worse than."""
         return self.at(0.99)
 
     @property
     def worst(self) -> float:
-        """The largest."""
+        """The worst."""
         return self.at(1.0)
 
 
@@ -145,8 +145,3 @@ class NotMeasured:
 
 
 Finding = Line | NotMeasured
-
-
-def pooled(parts: Sequence[Series]) -> Series:
-    """Return several series as one."""
-    return Series.of(value for part in parts for value in part.values)

@@ -1,4 +1,4 @@
-"""The machine a bench runs on: what it is, how busy it is, and how to use it with and without rights.
+"""The machine of a bench: what it is, how busy it is, real-time priority granted and refused.
 
 Nothing is measured here.
 """

@@ -1,0 +1,241 @@
+"""`python -m tests.bench`: measures, prints a table with the goals, and judges nothing else.
+
+Exit status 1 only if something could not be measured; a missed goal is a number, not a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tests.bench.figures import Finding, Line, NotMeasured
+from tests.bench.lateness import Round, measure_lateness
+from tests.bench.machine import can_have_realtime, describe, load_average
+from tests.bench.recording import measure_bytes, measure_durable
+from tests.bench.starting import fast_database, measure_commands, protocols_on_disk
+from tests.bench.stopping import measure_death, measure_stop
+
+EXPLANATION = """\
+Each number is of this run on this machine.  p99 of fewer than 100 values is the worst of them.
+"floor" is a bare sleep-then-spin loop in a process of its own, with the same times and the same
+priority, beside the same sessions; the goal of a line with a floor is for p99 - floor p99.  Four
+sessions run side by side (trains and 1 Hz, emulator inside and behind a pseudo-terminal): "idle"
+means that nothing else of ours runs.  1 Hz pulses are given here however late they are; in a
+session those later than the protocol's limit (2 ms) are not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured."""
+
+    lateness_s: int
+    stops: int
+    deaths: int
+    trains: int
+    pulses: int
+    versions: int
+    rehearsals: int
+
+
+FULL = Sizes(
+    lateness_s=40,
+    stops=32,
+    deaths=5,
+    trains=300,
+    pulses=1_000,
+    versions=20,
+    rehearsals=3,
+)
+QUICK = Sizes(
+    lateness_s=8,
+    stops=4,
+    deaths=1,
+    trains=100,
+    pulses=300,
+    versions=5,
+    rehearsals=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the bench.
+
+    Attributes:
+        what: What it measures, for the progress line.
+        about_s: How long it takes, roughly.
+        measure: Does it.
+    """
+
+    what: str
+    about_s: float
+    measure: Callable[[], Iterator[Finding]]
+
+
+def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
+    """Return what is measured, in order."""
+    late_s = sizes.lateness_s + 12
+    rounds = [
+        Round(realtime, busy, sizes.lateness_s)
+        for realtime in ((True, False) if can_have_realtime() else (False,))
+        for busy in (False, True)
+    ]
+    return (
+        Part(
+            "whole commands",
+            sizes.versions * 0.2 + sizes.rehearsals * 3 + 3,
+            lambda: measure_commands(sizes.versions, sizes.rehearsals, folder),
+        ),
+        Part("bytes on disk", 0.1, lambda: _bytes(folder)),
+        Part(
+            "durable pulses",
+            (sizes.trains + sizes.pulses) * 0.005,
+            lambda: measure_durable(sizes.trains, sizes.pulses, folder),
+        ),
+        *(
+            Part(f"lateness, {one.words}", late_s, partial(measure_lateness, one, folder))
+            for one in rounds
+        ),
+        *(
+            Part(
+                f"stop, {'one core busy' if busy else 'idle'}",
+                sizes.stops * 1.3 + 5,
+                partial(measure_stop, sizes.stops, folder, busy=busy),
+            )
+            for busy in (False, True)
+        ),
+        Part("death", sizes.deaths * 5.0, lambda: measure_death(sizes.deaths, folder)),
+    )
+
+
+def _bytes(folder: Path) -> Iterator[Finding]:
+    for protocol in protocols_on_disk():
+        yield from measure_bytes(protocol, fast_database(folder, protocol))
+
+
+def run(sizes: Sizes, folder: Path, console: Console) -> list[Finding]:
+    """Measure everything under a progress line with the time left."""
+    every = parts(sizes, folder)
+    found: list[Finding] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("about {task.fields[left_s]:.0f} s left"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        left_s = sum(part.about_s for part in every)
+        task = progress.add_task("", total=left_s, left_s=left_s)
+        for part in every:
+            progress.update(task, description=part.what, left_s=left_s)
+            found += part.measure()
+            left_s -= part.about_s
+            progress.advance(task, part.about_s)
+    return found
+
+
+def table_of(found: Sequence[Finding]) -> Table:
+    """Return the table of everything that was measured."""
+    table = Table(title=None, pad_edge=False, header_style="bold")
+    table.add_column("what", overflow="fold", min_width=40)
+    for name in ("n", "p50", "p99", "worst", "floor p50", "p99", "worst", "goal", "met"):
+        table.add_column(name, justify="right", no_wrap=name != "goal")
+    group = ""
+    for finding in found:
+        if finding.group != group:
+            group = finding.group
+            table.add_section()
+            table.add_row(f"[bold]{group}[/]")
+        if isinstance(finding, Line):
+            table.add_row(*_cells(finding))
+        else:
+            table.add_row(f"[red]not measured: {finding.why}[/]")
+    return table
+
+
+def _cells(line: Line) -> list[str]:
+    series, floor = line.series, line.floor
+    cells = [line.what, str(len(series.values))]
+    cells += [_number(value) for value in (series.p50, series.p99, series.worst)]
+    cells[-1] += f" {line.unit}"
+    cells += (
+        [""] * 3
+        if floor is None
+        else [_number(value) for value in (floor.p50, floor.p99, floor.worst)]
+    )
+    if line.goal is None or line.judged is None:
+        return [*cells, "", ""]
+    over = " above floor" if line.goal.above_floor else ""
+    goal = f"{line.goal.of}{over} {_number(line.goal.most)} or less"
+    colour = "green" if line.met else "red"
+    return [*cells, goal, f"[{colour}]{'yes' if line.met else 'no'} ({_number(line.judged)})[/]"]
+
+
+def _number(value: float) -> str:
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def notes_of(found: Sequence[Finding]) -> list[str]:
+    """Return the lines' notes, each once."""
+    lines = [finding for finding in found if isinstance(finding, Line) and finding.note]
+    words: dict[str, str] = {}
+    for line in lines:
+        words.setdefault(f"{line.group}: {line.note}", "")
+    return list(words)
+
+
+def main() -> int:
+    """Run the command line of the bench."""
+    asked = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    asked.add_argument("--quick", action="store_true", help="under a minute, fewer repetitions")
+    asked.add_argument("--json", action="store_true", help="numbers for machines")
+    asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
+    options = asked.parse_args()
+    console = Console(stderr=options.json, highlight=False)
+    begun_s, load_before = time.monotonic(), load_average()
+    with tempfile.TemporaryDirectory(prefix="tms-bench-", dir=options.folder) as name:
+        folder = Path(name)
+        os.environ["TMS_CONSOLE_STATE"] = str(folder / "state")
+        machine = describe(folder)
+        found = run(QUICK if options.quick else FULL, folder, console)
+    machine |= {
+        "load average before": load_before,
+        "load average after": load_average(),
+        "took": f"{time.monotonic() - begun_s:.0f} s",
+    }
+    failed = [finding for finding in found if isinstance(finding, NotMeasured)]
+    if options.json:
+        json.dump(
+            {
+                "machine": machine,
+                "lines": [line.as_json() for line in found if isinstance(line, Line)],
+                "not_measured": [f"{one.group}: {one.why}" for one in failed],
+            },
+            sys.stdout,
+            indent=2,
+        )
+    else:
+        for key, value in machine.items():
+            console.print(f"{key}: {value}", markup=False)
+        console.print(table_of(found))
+        console.print(EXPLANATION, markup=False)
+        for note in notes_of(found):
+            console.print(note, markup=False)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
