@@ -104,19 +104,16 @@ def test_a_session_of_every_protocol_gives_exactly_its_pulses(
     assert trains == [(n, "completed") for n in range(1, sum(b.trains for b in blocks) + 1)]
 
     fired = done.emulator.fired
-    assert [
-        (one.observed_ns, one.intensity_pct_mso, one.realised_a_us, one.outcome, one.evidence)
-        for one in pulses
-    ] == [
-        (
-            pulse.at_ns + REPORT_FRAME_NS - done.origin_ns,
-            intensity,
-            pulse.a_us,
-            "delivered",
-            "reported",
-        )
-        for pulse in fired
+    assert [(one.intensity_pct_mso, one.realised_a_us) for one in pulses] == [
+        (intensity, pulse.a_us) for pulse in fired
     ]
+    assert {(one.outcome, one.evidence) for one in pulses} == {("delivered", "reported")}
+    waits = [
+        (one.observed_ns or 0) + done.origin_ns - pulse.at_ns - REPORT_FRAME_NS
+        for one, pulse in zip(pulses, fired, strict=True)
+    ]
+    assert all(0 <= wait <= REPORT_FRAME_NS for wait in waits), "behind another frame at most"
+    assert waits.count(0) >= 0.99 * len(waits)
     assert {pulse.intensity_pct_mso for pulse in fired} == {intensity}
     truth = require_honest(done)
     assert len(truth.fired) == len(expected)

@@ -297,7 +297,8 @@ class Giver:
         """
         while (now_ns := self._journal.now_ns()) < due_ns - QUIET_NS:
             may_ask = now_ns < due_ns - QUERY_NS
-            trouble = self._listener.watch(due_ns - QUIET_NS, may_ask=may_ask)
+            until_ns = due_ns - (QUERY_NS if may_ask else QUIET_NS)
+            trouble = self._listener.watch(until_ns, may_ask=may_ask)
             if trouble:
                 return Faulted(trouble)
         self._journal.writer.hold()
