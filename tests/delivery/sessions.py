@@ -223,7 +223,7 @@ class Rehearsal:
     slice_ns: int = 0
     touched: Callable[[str], None] = lambda _: None
     order: Callable[[SessionOrder], SessionOrder] = lambda order: order
-    pulse_log: Path | None = None
+    pulse_log: PulseLog | None = None
     passed: list[Passed] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     _clock: Clock = field(default_factory=VirtualClock)
@@ -262,12 +262,9 @@ class Rehearsal:
         self, name: str, *, seed: int = 0, faults: Sequence[Fault] = (), pulse_log: None = None
     ) -> MagProEmulator:
         assert pulse_log is None
-        log = None if self.pulse_log is None else PulseLog(self.pulse_log)
-        variant = registry.VARIANTS[registry.EMULATORS[name][1]]
-        if variant is registry.VARIANTS["x100"]:
-            variant = self.options.variant
-        options = replace(self.options, variant=variant, seed=self.options.seed + seed)
-        self._emulator = MagProEmulator(options, faults, log)
+        assert name == "magpro"
+        assert seed == 0
+        self._emulator = MagProEmulator(self.options, faults, self.pulse_log)
         return self._emulator
 
     def _join(self, device: MagProEmulator, clock: Clock) -> MemoryLink:
