@@ -55,9 +55,16 @@ def deliver(
     ] = None,
 ) -> None:
     """Be the delivering process of a window, on standard input and output."""
+    disarmed = ""
+    if disarm_first is not None:
+        # the first act: what a session needs takes most of a second to import (`make bench`)
+        from drivers.registry import disarm_port  # noqa: PLC0415
+        from tms_console.clock import RealClock  # noqa: PLC0415
+
+        disarmed = disarm_port(*disarm_first, RealClock())
     from tms_console.delivery.process import deliver_for_a_window  # noqa: PLC0415 - start-up
 
-    deliver_for_a_window(__version__, disarm_first)
+    deliver_for_a_window(__version__, disarmed)
 
 
 def foreign_packages() -> list[str]:

@@ -292,7 +292,7 @@ def test_no_qt_module_is_loaded_in_the_delivering_process(tmp_path: Path) -> Non
         "    sys.stderr.write('loaded ' + repr(bad))\n"
         "    return result\n"
         "process.run_session = run\n"
-        "process.deliver_for_a_window('test', None)\n"
+        "process.deliver_for_a_window('test', '')\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program],

@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from types import FrameType
 
-from tms_console.clock import RealClock
 from tms_console.delivery import pipe
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.gate import CheckResult
@@ -247,21 +246,16 @@ def gate_answers(checks: Sequence[CheckResult]) -> tuple[pipe.GateAnswer, ...]:
     )
 
 
-def deliver_for_a_window(software_version: str, disarm_first: tuple[str, str] | None) -> None:
+def deliver_for_a_window(software_version: str, disarmed: str) -> None:
     """Be the delivering process on this process's standard streams.
 
     Args:
         software_version: For the record.
-        disarm_first: Driver and port to disarm before anything else, after another delivering
-            process died.
+        disarmed: What came of the port that was disarmed before this module was even imported,
+            because another delivering process died; "" if there was none.
     """
     commands_fd, messages_fd = os.dup(0), os.dup(1)
     os.dup2(2, 1)  # whatever prints by mistake must not get into the messages
-    disarmed = ""
-    if disarm_first is not None:
-        from drivers.registry import disarm_port  # noqa: PLC0415 - before everything heavier
-
-        disarmed = disarm_port(*disarm_first, RealClock())
     process = DeliveryProcess(
         commands_fd, messages_fd, software_version=software_version, disarmed=disarmed
     )
