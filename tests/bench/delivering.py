@@ -25,8 +25,8 @@ from tms_console.main import rehearsal_order
 THETA = Burst(3, Fraction(50))
 """Three pulses at 50 Hz, five times a second (clinical.md, itbs-600)."""
 
-TRAIN_PERIOD_S = 2
-"""Onset to onset; itbs-600 has 10 s.  The checks before a train take 1.65 s of the rest."""
+TRAIN_PERIOD_S = 3
+"""Onset to onset; itbs-600 has 10 s.  The checks before a train take most of the rest."""
 
 LATEST_PULSE_US = 1_000_000
 """However late, it is given and measured; a protocol's own limit is 2 ms."""

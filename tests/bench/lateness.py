@@ -36,8 +36,8 @@ GOAL_ORDINARY = Goal("p99", 200.0, above_floor=True)
 
 SECOND_NS = 1_000_000_000
 
-HERE = "emulator in the same process"
-PORT = "emulator behind a pseudo-terminal"
+HERE = "same process"
+PORT = "pseudo-terminal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Round:
     def words(self) -> str:
         """The conditions."""
         priority = "real-time" if self.realtime else "ordinary"
-        return f"{priority} priority, {'one core busy' if self.busy else 'idle'}"
+        return f"{priority}, {'one core busy' if self.busy else 'idle'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,10 @@ SIDE_BY_SIDE = 4
 
 LINE_NOTE = "the frame's line time (6 bytes at 38400 baud: 1.6 ms) comes on top"
 
-TRAINS = theta_trains(4, bursts=6, period_s=3)
-PULSES = slow_pulses(10)
+TRAINS = theta_trains(4, bursts=6, period_s=4)
+PULSES = slow_pulses(20)
 
-MOMENTS = ("in a train", "in a rest", "armed and waiting", "between 1 Hz pulses")
+MOMENTS = ("in a train", "in a rest", "armed and waiting", "at 1 Hz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class _Lane:
                 self._delivery.snapshot_in("resting")
                 longest_s = 0.3
             case _:
-                self._delivery.snapshot_in("delivering")
-                longest_s = 1.0
+                self._delivery.snapshot_in("armed")
+                longest_s = 3.0
         time.sleep(self._random.uniform(0.0, longest_s))
         command = pipe.Stop("the bench stops it")
         since_ns = time.perf_counter_ns()
