@@ -128,8 +128,11 @@ class Bench:
             self.link,
             self.clock,
             frame_log=self.frames.append,
-            stop_requested=self.stop,
+            stop_requested=self.stop_requested,
         )
+
+    def stop_requested(self) -> bool:
+        return self.stop()
 
     def expect(self, *script: tuple[str, str]) -> None:
         assert self.link.script == [], "not everything was sent"
@@ -258,7 +261,11 @@ REFUSALS: dict[str, tuple[TrainSettings, Script, str]] = {
     ),
     "waveform": (
         HOST_50,
-        [(SETTINGS, IS_THETA), (BIPHASIC, ""), *[(SETTINGS, IS_THETA)] * 46],
+        [
+            (SETTINGS, IS_THETA),
+            (BIPHASIC, ""),
+            *[(SETTINGS, IS_THETA)] * 46,
+        ],
         "did not take mode, waveform or burst",
     ),
     "amplitude": (

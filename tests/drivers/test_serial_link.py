@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import sys
 import termios
 import tty
 from collections.abc import Iterator
@@ -280,3 +281,42 @@ def test_the_ports_of_the_machine_are_listed_in_order_with_a_description(
         PortInfo("/dev/ttyS0", "UART"),
         PortInfo("/dev/ttyS1", "/dev/ttyS1"),
     )
+
+
+class WindowsPort:
+    """What pyserial has to offer on a system without descriptors."""
+
+    def __init__(self) -> None:
+        self.timeout = 0.0
+        self.arrived = b""
+        self.written = b""
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self.arrived)
+
+    def read(self, size: int) -> bytes:
+        taken, self.arrived = self.arrived[:size], self.arrived[size:]
+        return taken
+
+    def write(self, data: bytes) -> int:
+        self.written += data
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def test_on_windows_pyserial_itself_reads_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unverified on a Windows machine; here with a port of our own."""
+    port = WindowsPort()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(serial, "Serial", lambda *_, **__: port)
+    link = SerialLink("COM3", 38_400, CLOCK)
+    link.write(b"\xfe\x01\x00\x00\xff")
+    assert (port.written, link.bytes_written) == (b"\xfe\x01\x00\x00\xff", 5)
+    assert link.read(CLOCK.now_ns() + 50 * MS) == b""
+    assert 0 < port.timeout <= 0.05
+    port.arrived = b"\xfe\x04\x02"
+    assert link.read(0) == b"\xfe\x04\x02"
+    link.close()
