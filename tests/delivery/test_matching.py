@@ -316,6 +316,15 @@ def test_a_flood_of_reports_is_extra_beyond_the_pulses_there_are() -> None:
     assert len(result.extras) == len(flood) - 3
 
 
+def test_a_report_before_its_pulse_could_be_given_is_extra_even_if_the_numbers_agree() -> None:
+    """An extra pulse and a lost report keep the count: pairing in order would claim pulse 2."""
+    of = matcher(Train(4, Fraction(2)))
+    reports = [PulseReport(FIRST_NS + ms * MS, n) for n, ms in enumerate((0, 760, 770, 1990))]
+    result = told(of, reports)
+    assert result.pulses == {0: 0, 1: 1, 3: 3}
+    assert result.extras == [2]
+
+
 def test_with_too_many_missing_nothing_is_guessed() -> None:
     train = Train(200, Fraction(50))
     of = matcher(train)

@@ -406,6 +406,13 @@ TABLE: list[tuple[str, State, Event, State, list[Effect]]] = [
         [Note(EventKind.INTENSITY, "block 1: 60 to 55 %MSO, from the next")],
     ),
     (
+        "an intensity during the checks of the last train",
+        Checking(LAST, 60),
+        IntensityPressed(55),
+        Checking(LAST, 60),
+        [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left")],
+    ),
+    (
         "an intensity with no train left",
         Delivering(LAST, 60),
         IntensityPressed(55),
