@@ -548,7 +548,7 @@ def test_a_pause_longer_than_prescribed_ends_the_session() -> None:
     since_ns = shell.state.since_ns
     assert shell.tell(Ticked(since_ns + 60 * S)) == []
     shell.tell(Ticked(since_ns + 60 * S + 1))
-    assert shell.state == Ended(SessionState.STOPPED, "the pause (a cough) lasted longer than 60 s")
+    assert shell.where == Ended(SessionState.STOPPED, "the pause (a cough) lasted longer than 60 s")
 
 
 def test_going_on_too_late_ends_the_session_too() -> None:

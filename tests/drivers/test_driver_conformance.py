@@ -217,6 +217,36 @@ def test_a_command_that_would_be_too_late_is_not_sent(rig: Rig) -> None:
         assert (rig.stimulating, rig.device.fired) == ([], ())
 
 
+@pytest.mark.parametrize("call", ["fire", "start_train"])
+@pytest.mark.parametrize("ahead_ms", [0, 1, 3, 17, 400])
+def test_a_command_with_a_due_time_is_written_then_and_not_before(
+    rig: Rig, call: str, ahead_ms: int
+) -> None:
+    with rig.prepared() as stimulator:
+        due_ns = rig.clock.now_ns() + ahead_ms * MS
+        assert getattr(stimulator, call)(due_ns + 2 * MS, due_ns) is not None
+        assert [one.at_ns for one in rig.stimulating] == [due_ns]
+        late_ns = rig.clock.now_ns() + 50 * MS
+        assert getattr(stimulator, call)(late_ns - 1, late_ns) is None
+        assert len(rig.stimulating) == 1
+
+
+@pytest.mark.parametrize("call", ["fire", "start_train"])
+@pytest.mark.parametrize("stop_ms", [0, 1, 100, 395, 400])
+def test_a_stop_while_a_command_comes_due_is_obeyed_and_the_command_is_not_written(
+    rig: Rig, call: str, stop_ms: int
+) -> None:
+    stimulator = rig.prepared()
+    now_ns = rig.clock.now_ns()
+    rig.stop_at_ns = now_ns + stop_ms * MS
+    with pytest.raises(StopRequested):
+        getattr(stimulator, call)(now_ns + S, now_ns + 400 * MS)
+    assert rig.stimulating == []
+    assert rig.clock.now_ns() <= rig.stop_at_ns + SLICE_NS
+    rig.catch_up()
+    assert (rig.standing.armed, rig.device.fired) == (False, ())
+
+
 def test_a_disarmed_device_gives_nothing_and_its_driver_claims_nothing(rig: Rig) -> None:
     with rig.open() as stimulator:
         stimulator.configure(rig.subject.possible[0])
