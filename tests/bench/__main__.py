@@ -17,8 +17,16 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from tests.bench.figures import Finding, Line, NotMeasured
 from tests.bench.lateness import Round, measure_lateness
@@ -147,21 +155,25 @@ def run(sizes: Sizes, folder: Path, console: Console) -> list[Finding]:
     """Measure everything under a progress line with the time left."""
     every = parts(sizes, folder)
     found: list[Finding] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("about {task.fields[left_s]:.0f} s left"),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), _TimeLeft())
     with Progress(*columns, console=console, transient=True) as progress:
-        left_s = sum(part.about_s for part in every)
-        task = progress.add_task("", total=left_s, left_s=left_s)
+        task = progress.add_task("", total=sum(part.about_s for part in every))
         for part in every:
-            progress.update(task, description=part.what, left_s=left_s)
+            progress.update(task, description=part.what, since_s=time.monotonic(), part=part)
             found += part.measure()
-            left_s -= part.about_s
             progress.advance(task, part.about_s)
     return found
+
+
+class _TimeLeft(ProgressColumn):
+    """What is left of the parts' own estimates; a part that takes longer stands still."""
+
+    def render(self, task: Task) -> Text:
+        part = task.fields.get("part")
+        if not isinstance(part, Part) or task.total is None:
+            return Text("")
+        spent_s = min(time.monotonic() - task.fields["since_s"], part.about_s)
+        return Text(f"about {task.total - task.completed - spent_s:.0f} s left")
 
 
 def table_of(found: Sequence[Finding]) -> Table:

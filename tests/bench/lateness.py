@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from protocols.prescription import SessionContent
@@ -96,9 +97,10 @@ def _run(round_: Round, folder: Path) -> tuple[dict[str, tuple[Series, str]], Se
     periods_ns = (TRAIN_PERIOD_S * SECOND_NS, SECOND_NS)
     with ExitStack() as stack:
         running = [
-            _begin(stack, round_, folder, f"{what}, {where}", content)
-            for what, content in contents.items()
-            for where in (HERE, PORT)
+            _begin(
+                stack, round_, folder / f"{number}-{int(round_.realtime)}{int(round_.busy)}", *one
+            )
+            for number, one in enumerate(product(contents.items(), (HERE, PORT)))
         ]
         for one in running:
             one.delivery.snapshot_in("resting", "checking")
@@ -113,17 +115,17 @@ def _run(round_: Round, folder: Path) -> tuple[dict[str, tuple[Series, str]], Se
 
 
 def _begin(
-    stack: ExitStack, round_: Round, folder: Path, what: str, content: SessionContent
+    stack: ExitStack, round_: Round, place: Path, content: tuple[str, SessionContent], where: str
 ) -> _Running:
-    name = f"{what} {round_.words}".replace(" ", "-").replace(",", "")
+    """Start one session; its database and its port are named after a place."""
     device: EmulatorOrder | PortOrder = EmulatorOrder(name="magpro")
-    if PORT in what:
-        emulator = stack.enter_context(stamping_emulator(folder / f"{len(name)}{hash(name)}"))
+    if where == PORT:
+        emulator = stack.enter_context(stamping_emulator(place))
         device = PortOrder(driver="magpro", port=emulator.port)
     deliverer = stack.enter_context(delivery(realtime=round_.realtime))
-    database = folder / f"{name}.db"
-    deliverer.start(content, database, device)
-    return _Running(what, database, deliverer)
+    database = place.with_suffix(".db")
+    deliverer.start(content[1], database, device)
+    return _Running(f"{content[0]}, {where}", database, deliverer)
 
 
 def _read(path: Path, over: pipe.Over) -> tuple[Series, str]:
