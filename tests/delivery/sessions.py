@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import pytest
+from pydantic import JsonValue
 from sqlcipher3 import dbapi2
 
 from drivers import registry
@@ -236,7 +237,7 @@ class Rehearsal:
         order = self.order(
             SessionOrder(
                 kind="rehearsal",
-                content=self.content.canonical(),
+                content=cast("JsonValue", self.content.canonical()),
                 digest=self.content.digest(),
                 authority_uid=new_uid(),
                 database=str(self.database),

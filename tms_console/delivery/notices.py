@@ -94,16 +94,23 @@ def judge_status(
     if intensity_pct_mso is not None and status.intensity_pct_mso != intensity_pct_mso:
         return (
             f"the stimulator stands at {status.intensity_pct_mso} %MSO and was set to "
-            f"{intensity_pct_mso} %MSO; nothing here changed it."
+            f"{intensity_pct_mso} %MSO; nothing here changed it. Set nothing at the stimulator in a "
+            "session, and check it before the next."
         )
     if status.coil != coil:
-        return f"the coil is {status.coil or 'missing'}; the session began with {coil}."
+        return (
+            f"the coil is {status.coil or 'missing'}; the session began with {coil}. Connect the "
+            "coil and start again."
+        )
     if status.coil_temperature_c is not None and status.coil_temperature_c >= COIL_STOP_C:
         return (
             f"the coil is at {status.coil_temperature_c} °C; it must cool below {COIL_STOP_C} °C."
         )
     if armed and not status.armed:
-        return "the stimulator is disarmed; the session had armed it."
+        return (
+            "the stimulator is disarmed; the session had armed it. It was disarmed by itself or at "
+            "its panel: see what the stimulator's screen says."
+        )
     if status.armed and not armed:
-        return "the stimulator is armed, and not by this session."
+        return "the stimulator is armed, and not by this session. Leave its panel alone."
     return status.problem
