@@ -40,6 +40,11 @@ def itbs() -> SessionContent:
     return rehearsal_content(load_library()["itbs-600"], 45)
 
 
+def tens() -> SessionContent:
+    """10 Hz: the simulated stimulator begins at once, without a change of its waveform."""
+    return rehearsal_content(load_library()["hf10-dash"], 45)
+
+
 @dataclass
 class Window:
     """What a window would keep of the delivering process."""
@@ -141,7 +146,7 @@ def test_stop_pause_resume_intensity_and_notes_reach_a_session_in_real_time(tmp_
 def test_a_window_that_stops_beating_ends_the_session_within_two_seconds(tmp_path: Path) -> None:
     """A frozen window watches over nobody: its session must not go on without it."""
     with window() as seen, emulator_on_a_port(tmp_path) as (device, path):
-        seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+        seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
         seen.delivered(1)
         over = seen.over(beat=False)
         assert not device.state().status.info.enabled
@@ -152,7 +157,7 @@ def test_a_window_that_stops_beating_ends_the_session_within_two_seconds(tmp_pat
 def test_a_window_that_goes_away_ends_the_session_at_once(tmp_path: Path) -> None:
     with emulator_on_a_port(tmp_path) as (device, path):
         with window() as seen:
-            seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+            seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
             seen.delivered(1)
         assert not device.state().status.info.enabled
     (line,) = list_sessions(open_database(tmp_path / "r.db"))
@@ -163,7 +168,7 @@ def test_a_window_that_goes_away_ends_the_session_at_once(tmp_path: Path) -> Non
 def test_a_killed_process_is_noticed_and_its_port_disarmed_by_a_new_one(tmp_path: Path) -> None:
     """A MagPro has no watchdog: whoever notices the death must write disarm, before anything."""
     with window() as seen, emulator_on_a_port(tmp_path) as (device, path):
-        seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+        seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
         seen.delivered(1)
         os.kill(seen.client.pid, signal.SIGKILL)
         assert seen.deaths.get(timeout=PATIENCE_S) == -signal.SIGKILL
@@ -183,7 +188,7 @@ def test_the_next_start_disarms_the_port_that_a_dead_session_left(tmp_path: Path
     """Without a window the next program on the database does what the window would have done."""
     with emulator_on_a_port(tmp_path) as (device, path):
         with window() as seen:
-            seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+            seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
             seen.delivered(1)
             os.kill(seen.client.pid, signal.SIGKILL)
             seen.deaths.get(timeout=PATIENCE_S)
@@ -197,7 +202,7 @@ def test_the_next_start_disarms_the_port_that_a_dead_session_left(tmp_path: Path
 
 def test_a_live_session_is_not_recovered_by_somebody_else(tmp_path: Path) -> None:
     with window() as seen, emulator_on_a_port(tmp_path) as (device, path):
-        seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+        seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
         seen.delivered(1)
         recovery = recover(tmp_path / "r.db", RealClock())
         assert (recovery.disarmed, recovery.report) == ("", None)
@@ -208,7 +213,7 @@ def test_a_live_session_is_not_recovered_by_somebody_else(tmp_path: Path) -> Non
 
 def test_a_second_start_is_refused_and_the_first_session_goes_on(tmp_path: Path) -> None:
     with window() as seen, emulator_on_a_port(tmp_path) as (_, path):
-        order = start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path)))
+        order = start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path)))
         seen.client.send(order)
         seen.delivered(1)
         seen.client.send(order)
@@ -223,7 +228,7 @@ def test_a_termination_signal_stops_the_session_and_the_process_ends_cleanly(
     tmp_path: Path,
 ) -> None:
     with window() as seen, emulator_on_a_port(tmp_path) as (device, path):
-        seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
+        seen.client.send(start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))))
         seen.delivered(1)
         os.kill(seen.client.pid, signal.SIGTERM)
         over = seen.over()
@@ -236,7 +241,9 @@ def test_a_termination_signal_stops_the_session_and_the_process_ends_cleanly(
 def test_a_window_that_never_reads_holds_nothing_up(tmp_path: Path) -> None:
     """Threads that time, drive or write must not wait for the pipe: the record has everything."""
     commands, messages = os.pipe(), os.pipe()
-    process = DeliveryProcess(commands[0], messages[1], software_version="test")
+    process = DeliveryProcess(
+        commands[0], messages[1], software_version="test", host_silent_after_s=PATIENCE_S
+    )
     serving = threading.Thread(target=process.serve)
     serving.start()
     try:
@@ -312,7 +319,7 @@ def test_no_qt_module_is_loaded_in_the_delivering_process(tmp_path: Path) -> Non
 
 def test_an_order_that_cannot_be_opened_is_answered_with_the_reason(tmp_path: Path) -> None:
     with window() as seen:
-        order = start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(tmp_path / "none")))
+        order = start(tens(), tmp_path, PortOrder(driver="magpro", port=str(tmp_path / "none")))
         seen.client.send(order)
         over = seen.over()
     assert (over.session_uid, over.state) == ("", None)
@@ -350,7 +357,7 @@ def test_a_process_that_dies_under_the_command_line_is_said_and_settled(tmp_path
                 os.kill(int(pid), signal.SIGKILL)
 
     with emulator_on_a_port(tmp_path) as (device, path):
-        order = start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))).order
+        order = start(tens(), tmp_path, PortOrder(driver="magpro", port=str(path))).order
         over = main.run_in_own_process(order, kill_it)
         assert not device.state().status.info.enabled
     assert killed.is_set()
