@@ -47,6 +47,7 @@ MESSAGES: list[pipe.Message] = [
     pipe.Stands(SNAPSHOT),
     pipe.Over("uid", SessionState.STOPPED, "stopped", (), True, 0),
     pipe.Over("", None, "refused", (), True, 0),
+    pipe.Unrecorded(pipe.PutOnRecord(EventKind.NOTE, "late", "J. Meyer")),
 ]
 
 

@@ -272,6 +272,15 @@ def _finished(path: Path) -> bool:
     )
 
 
+def test_a_remark_without_a_session_goes_back_to_the_window() -> None:
+    """An adverse event that comes a moment too late must not vanish."""
+    remark = pipe.PutOnRecord(EventKind.ADVERSE_EVENT, "headache", "J. Meyer")
+    with window() as seen:
+        seen.client.send(remark)
+        back = seen.until(lambda one: isinstance(one, pipe.Unrecorded))
+    assert back == pipe.Unrecorded(remark)
+
+
 def test_garbage_on_the_pipe_ends_the_process_without_a_session() -> None:
     done = subprocess.run(
         delivery_command(), input=b"\xff" * 64, capture_output=True, timeout=PATIENCE_S, check=False

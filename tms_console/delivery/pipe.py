@@ -159,7 +159,19 @@ class Over:
     say: Literal["over"] = "over"
 
 
-Message = Ready | Began | Stands | Over
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class Unrecorded:
+    """A remark came when no session was open here any more: the window must put it on record.
+
+    Attributes:
+        remark: It as it came.
+    """
+
+    remark: PutOnRecord
+    say: Literal["unrecorded"] = "unrecorded"
+
+
+Message = Ready | Began | Stands | Over | Unrecorded
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from types import FrameType
 
 from tms_console.delivery import pipe
-from tms_console.delivery.controls import Controls
+from tms_console.delivery.controls import Controls, Remark
 from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
@@ -187,6 +187,8 @@ class DeliveryProcess:
                 return
             case pipe.Start():
                 self._start(command)
+            case pipe.PutOnRecord() if not self._running:
+                self._outbox.say(pipe.Unrecorded(command))
             case _ if controls is None:
                 return  # there is nothing yet that it could concern
             case pipe.Stop(reason):
@@ -222,6 +224,10 @@ class DeliveryProcess:
             reason = f"the delivering program failed: {type(error).__name__}: {error}"
             self._outbox.say(pipe.Over("", None, reason, (), False, 0))
             raise
+        for order in around.controls.take():
+            if isinstance(order, Remark):
+                left = pipe.PutOnRecord(order.kind, order.detail, order.actor)  # type: ignore[arg-type]
+                self._outbox.say(pipe.Unrecorded(left))
         self._outbox.say(over_message(result))
 
 

@@ -6,6 +6,7 @@ shot is in `giving`, listening in `listening`, the claims about pulses in `in_ha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ from tms_console.delivery.states import (
 from tms_console.delivery.transitions import step
 from tms_console.delivery.wall import WallClock
 from tms_console.records.operations import EndSession, EventKind, SessionState, TrainOutcome
+
+LOGGER = logging.getLogger(__name__)
 
 WATCH_NS = 100_000_000
 """How long the loop listens before it looks at the time again."""
@@ -87,6 +90,7 @@ class SessionRunner:
         self._controls = joined.controls
         self._publish = joined.publish
         self._state: State = Idle()
+        self._shown = True
         unplanned = UnplannedNumbers(self._plan.numbered_to)
         self._listener = Listener(
             joined.stimulator, joined.journal, joined.wall, authorised.coil, unplanned
@@ -100,18 +104,39 @@ class SessionRunner:
         )
 
     def run(self) -> Ended:
-        """Deliver the session to its end, whatever that is, and close it on record."""
+        """Deliver the session to its end, whatever that is, and close it on record.
+
+        A bug of this program ends the session like a fault: disarmed, logged, on record.
+        """
+        try:
+            self._deliver_all()
+        except Exception as error:
+            LOGGER.exception("the session met a bug in this program")
+            self._end_by_bug(error)
+        self._orders()  # remarks that came at the very end
+        return self._ended()
+
+    def _deliver_all(self) -> None:
         self._do(Begun())
         while not isinstance(self._state, Ended):
             fault = self._guarded(self._watch)
             happened = [] if fault is None else [fault]
             self._do(*happened, *self._orders(), Ticked(self._journal.now_ns()))
-        return self._state
+
+    def _end_by_bug(self, error: Exception) -> None:
+        """Disarm first; then close what can be closed.  The next start settles the rest."""
+        self._controls.acknowledge()
+        self._disarm()
+        words = f"a fault in this program ({type(error).__name__}: {error}); please report it"
+        if isinstance(self._state, Ended):
+            self._state = Ended(SessionState.FAILED, f"{self._state.reason}; then {words}")
+        else:
+            self._do(Faulted(words))
 
     def _do(self, *events: Event) -> None:
         """Take events through the engine, with everything that follows from them."""
         waiting = list(events)
-        while waiting:
+        while waiting and not isinstance(self._state, Ended):
             self._state, effects = step(self._plan, self._state, waiting.pop(0))
             for effect in effects:
                 follows = self._perform(effect)
@@ -224,4 +249,9 @@ class SessionRunner:
             coil_temperature_c=listener.temperature_c,
             heard_ns=listener.heard_ns,
         )
-        self._publish(snapshot_of(self._plan, self._state, counts))
+        try:
+            self._publish(snapshot_of(self._plan, self._state, counts))
+        except Exception:  # whoever looks on must not be able to end a session
+            if self._shown:
+                LOGGER.exception("a snapshot could not be shown; the session goes on")
+            self._shown = False

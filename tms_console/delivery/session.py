@@ -6,6 +6,7 @@ The loop itself is `runner`; who may give orders, and from which process, is not
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -72,6 +73,8 @@ from tms_console.records.writer import (
     ThreadedWriter,
     WriterOptions,
 )
+
+LOGGER = logging.getLogger(__name__)
 
 ORIGIN_LEAD_NS = 300_000_000
 """Between the session's row and the first check; the first train's own lead comes on top."""
@@ -360,7 +363,10 @@ class _Session:
         if not ticket.wait(5.0):
             raise CannotBegin(f"the session could not be put on record: {writer.failure}")
         self._describe(writer, origin_ns, checks, helped)
-        self._around.began(self._uid, checks)
+        try:
+            self._around.began(self._uid, checks)
+        except Exception:  # whoever looks on must not be able to end a session
+            LOGGER.exception("nobody could be told that the session began; it goes on")
         capabilities = self._stimulator.capabilities
         authorised = Authorised(
             content=self._content,
