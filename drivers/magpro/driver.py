@@ -94,7 +94,7 @@ ONE_TRAIN_ITI_TENTHS_S = 10
 """The interval of a single train is never used; the device wants 0.1 s or more."""
 
 CHECKING_S = 1.6
-"""Another page, train and amplitude, all read back: eleven answers of 80 ms, two settlings of 0.3 s.
+"""Another page, train and amplitude, read back: eleven answers of 80 ms, two settlings of 0.3 s.
 A change of waveform takes longer, and what comes after it is then later than planned."""
 ARMING_S = 0.4
 """Enabling answers within one reply time; the rest is for the commit before it."""

@@ -139,7 +139,7 @@ def require_known(done: Rehearsal) -> None:
 def test_a_commit_that_fails_at_any_place_stops_delivery(
     tmp_path: Path, name: str, afterwards: bool
 ) -> None:
-    """Before the rows, between rows and command, during the reports, at the end: at every commit."""
+    """Before the rows, between rows and command, during the reports, at the end: everywhere."""
     counting = FailingCommit(0, OSError, afterwards=False)
     assert run_failing(tmp_path / "count.db", SHORT[name], counting).state == "completed"
     ends = set()

@@ -94,8 +94,8 @@ def judge_status(
     if intensity_pct_mso is not None and status.intensity_pct_mso != intensity_pct_mso:
         return (
             f"the stimulator stands at {status.intensity_pct_mso} %MSO and was set to "
-            f"{intensity_pct_mso} %MSO; nothing here changed it. Set nothing at the stimulator in a "
-            "session, and check it before the next."
+            f"{intensity_pct_mso} %MSO; nothing here changed it. Set nothing at the stimulator "
+            "in a session, and check it before the next."
         )
     if status.coil != coil:
         return (

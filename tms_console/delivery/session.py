@@ -243,7 +243,6 @@ class _Session:
         """Ask the gate, put the session on record and run it."""
         self._stimulator, self._frames = stimulator, frames
         proof = self._place.proof(stimulator)
-        plan = self._plan()
         header = UnsavedHeader(
             session_uid=self._uid,
             database_uid=self._database.uid,
@@ -253,8 +252,13 @@ class _Session:
             driver=self._place.driver,
         )
         with self._writer(header) as writer:
-            checks = self._pass_gate(writer, proof)
-            self._prepare_first_train(plan)
+            try:
+                plan = self._plan()
+                checks = self._pass_gate(proof)
+                self._prepare_first_train(plan)
+            except CannotBegin as error:
+                self._record_refusal(writer, str(error))
+                raise
             with _help(self._clock) as helped:
                 state, reason = self._run(writer, plan, proof, checks, helped)
             self._stimulator.close()
@@ -298,8 +302,8 @@ class _Session:
             words = f"session {self._order.resumes_uid} cannot be resumed: {error}"
             raise CannotBegin(words) from error
 
-    def _pass_gate(self, writer: SessionWriter, proof: Proof | None) -> tuple[CheckResult, ...]:
-        """Ask the gate; a refusal goes into the audit trail.
+    def _pass_gate(self, proof: Proof | None) -> tuple[CheckResult, ...]:
+        """Ask the gate.
 
         Raises:
             CannotBegin: It refused.
@@ -324,9 +328,12 @@ class _Session:
             )
         )
         refused = refusals(checks)
-        if not refused:
-            return checks
-        words = str(GateRefused(refused))
+        if refused:
+            raise CannotBegin(str(GateRefused(refused)), checks)
+        return checks
+
+    def _record_refusal(self, writer: SessionWriter, words: str) -> None:
+        """Put into the audit trail that nothing began, and why."""
         writer.submit(
             AuditNote(
                 uid=new_uid(),
@@ -336,7 +343,6 @@ class _Session:
                 detail=words,
             )
         ).wait(5.0)
-        raise CannotBegin(words, checks)
 
     def _prepare_first_train(self, plan: Plan) -> None:
         """Set the stimulator for the first train; a change of waveform may take it many seconds."""
