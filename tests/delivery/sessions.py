@@ -35,7 +35,7 @@ from tms_console.delivery.controls import Controls, Order
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
-from tms_console.records.operations import Operation, new_uid
+from tms_console.records.operations import BeginPulse, BeginTrain, Operation, new_uid
 from tms_console.records.transactions import CommitHooks
 from tms_console.records.verify import verify
 from tms_console.records.writer import DEFAULTS, WriterOptions
@@ -478,3 +478,21 @@ def require_sound(database: Path) -> None:
     verification = verify(database)
     assert verification.findings == ()
     assert verification.running == ()
+
+
+def require_rows_before_commands(passed: Sequence[Passed], commands: int) -> None:
+    """Fail unless every arm and every command has a row of its own on disk, and each row one."""
+    on_disk = given = 0
+    for one in passed:
+        if isinstance(one, Committed):
+            on_disk += sum(
+                isinstance(each, BeginPulse)
+                or (isinstance(each, BeginTrain) and bool(each.planned_ns))
+                for each in one.operations
+            )
+        elif isinstance(one, Wrote) and one.arms:
+            assert on_disk == given + 1, "armed without a row of its own on disk"
+        elif isinstance(one, Wrote) and one.stimulates:
+            assert on_disk == given + 1, "commanded without a row of its own on disk"
+            given += 1
+    assert given == commands == on_disk

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2
 
 from drivers.magpro.options import BurstReports, CounterUnit, Options
 from protocols.prescription import SessionContent, rehearsal_content
@@ -20,6 +22,7 @@ from tests.delivery.sessions import (
     rows,
     slow,
 )
+from tms_console.records.database import Purpose, create_database
 
 S = 1_000_000_000
 
@@ -214,13 +217,22 @@ def test_whoever_reads_in_the_middle_of_a_session_changes_nothing(tmp_path: Path
     """QA opens the file with any tool while a session runs, and keeps a transaction open."""
     database = tmp_path / "r.db"
     seen: list[int] = []
+    create_database(database, Purpose.REHEARSAL)
+    with contextlib.closing(dbapi2.connect(str(tmp_path / "r.db"), isolation_level=None)) as held:
+        look_on(database, held, seen)
 
+
+def look_on(database: Path, held: dbapi2.Connection, seen: list[int]) -> None:
     def look(_snapshot: object) -> None:
         seen.append(int(rows(database, "SELECT count(*) FROM pulse")[0][0]))
         require_readable(database)
+        if len(seen) == 1:
+            held.execute("BEGIN")
+            held.execute("SELECT count(*) FROM audit").fetchone()
 
     done = Rehearsal(content=bursts(), database=database, publish=look).run()
-    quiet = Rehearsal(content=bursts(), database=tmp_path / "quiet.db").run()
+    quiet = Rehearsal(content=bursts(), database=database.with_name("quiet.db")).run()
+    assert done.state == "completed"
     assert done.pulses == quiet.pulses
     assert 0 in seen
     assert 12 in seen
