@@ -289,6 +289,10 @@ class Rehearsal:
         """Note that somebody gives an order at this moment."""
         self.passed.append(Pressed(self._clock.now_ns()))
 
+    def be_away(self, from_now_ns: int) -> None:
+        """Let time pass in which the session's thread does nothing: a busy computer."""
+        self._clock.wait_until(self.now_ns + from_now_ns)
+
     # Afterwards
 
     @property
