@@ -5,6 +5,8 @@ N ?= 200
 REAL_TIME ?= 20
 SEED ?= 0
 THRESHOLD ?= 45
+# three at a time on two cores: many tests wait for real processes
+PYTEST_OPTIONS ?= -n 3 --dist worksteal
 
 # The window's libraries are looked for only where they are needed: QtGui links them.
 QT_LIBRARIES := libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3
