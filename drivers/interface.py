@@ -144,10 +144,13 @@ class StartReceipt:
         commanded_ns: When the command's bytes went to the port.
         accepted_ns: When the device was seen to have taken it (its acknowledgement, the report
             that the train runs, or the first pulse's own report).
+        answers_from_ns: The earliest time at which a report of this train can have arrived; 0 if
+            the line says nothing about it.
     """
 
     commanded_ns: int
     accepted_ns: int
+    answers_from_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

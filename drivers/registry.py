@@ -114,8 +114,26 @@ def open_port(path: str, baud_rate: int, clock: Clock) -> Link:
     return SerialLink(path, baud_rate, clock)
 
 
+@dataclass(frozen=True, slots=True)
+class Disarmed:
+    """What came of disarming a port.
+
+    Attributes:
+        confirmed: The stimulator said that it is disarmed.
+        sentence: It in words.
+    """
+
+    confirmed: bool
+    sentence: str
+
+
 def disarm_port(driver: str, path: str, clock: Clock) -> str:
-    """Open a port and disarm what is there, whatever state it is in; return what happened.
+    """Open a port and disarm what is there, whatever state it is in; return what happened."""
+    return try_disarm(driver, path, clock).sentence
+
+
+def try_disarm(driver: str, path: str, clock: Clock) -> Disarmed:
+    """Open a port and disarm what is there, whatever state it is in.
 
     The first act after a delivering process died: disarm may be sent at any time, to anything.
     """
@@ -123,12 +141,13 @@ def disarm_port(driver: str, path: str, clock: Clock) -> str:
         entry = driver_entry(driver)
         link = open_port(path, entry.baud_rate, clock)
     except (UnknownName, StimulatorError) as error:
-        return f"{path} could not be disarmed: {error}. Press the stimulator's own stop button."
+        words = f"{path} could not be disarmed: {error}. Press the stimulator's own stop button."
+        return Disarmed(False, words)
     with contextlib.closing(link):
         return _disarm_link(entry, link, clock)
 
 
-def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> str:
+def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> Disarmed:
     """Write disarm at once: a driver that opens asks who is there first, and that takes time."""
     try:
         link.write(magpro.DISARM_FRAME)
@@ -136,11 +155,13 @@ def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> str:
             stimulator.disarm()
             identity = stimulator.capabilities.identity
     except StimulatorError as error:
-        return (
+        return Disarmed(
+            False,
             f"disarm was sent to {link.name} and not confirmed: {error}. "
-            "Press the stimulator's own stop button."
+            "Press the stimulator's own stop button.",
         )
-    return f"{identity.model} (serial number {identity.serial}) on {link.name} is disarmed."
+    unit = f"{identity.model} (serial number {identity.serial})"
+    return Disarmed(True, f"{unit} on {link.name} is disarmed.")
 
 
 def _unlogged(frame: Frame) -> None:

@@ -84,6 +84,15 @@ from protocols.pattern import SINGLE_PULSE, Burst, Train
 BAUD_RATE = 38_400
 """stimulators.md 2.1."""
 
+BYTE_NS = 260_417
+"""Line time of a byte: 10 bits at 38400 baud."""
+
+REPORT_BYTES = 8
+"""The frame that reports a stimulus (stimulators.md 2.3, id 2)."""
+
+LINE_SLACK_NS = 300_000
+"""For clocks and a line that are a little fast."""
+
 DISARM_FRAME = encode_frame(SetEnabled(False).body)
 """What disarms a unit, whatever it is doing."""
 
@@ -317,39 +326,51 @@ class MagProStimulator:
 
     def fire(self, not_after_ns: int, due_ns: int | None = None) -> PulseReceipt | None:
         """Trigger one pulse; its report is the evidence.  See `Stimulator.fire`."""
-        commanded_ns = self._command(Trigger(), not_after_ns, due_ns)
-        if commanded_ns is None:
+        sent = self._command(Trigger(), not_after_ns, due_ns)
+        if sent is None:
             return None
-        report = self._await_stimulus(commanded_ns, "the pulse")
+        commanded_ns, answers_from_ns = sent
+        report = self._await_stimulus(commanded_ns, answers_from_ns)
         self._talk.events.remove(report)
         return PulseReceipt(commanded_ns, report.at_ns, True, report.realised_a_us)
 
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Start the train once; see `Stimulator.start_train`."""
         self._talk.running = False
-        commanded_ns = self._command(StartTrain(), not_after_ns, due_ns)
-        if commanded_ns is None:
+        sent = self._command(StartTrain(), not_after_ns, due_ns)
+        if sent is None:
             return None
+        commanded_ns, answers_from_ns = sent
         deadline_ns = commanded_ns + self._deadlines.start_ns
-        while not self._talk.running and not self._first_report(commanded_ns):
+        while not self._talk.running and not self._first_report(answers_from_ns):
             if self._clock.now_ns() >= deadline_ns:
-                return self._ask_whether_started(commanded_ns)
+                return self._ask_whether_started(commanded_ns, answers_from_ns)
             self._receive_or_doubt(deadline_ns, commanded_ns)
-        report = self._first_report(commanded_ns)
+        report = self._first_report(answers_from_ns)
         accepted_ns = self._clock.now_ns() if report is None else report.at_ns
-        return StartReceipt(commanded_ns, accepted_ns)
+        return StartReceipt(commanded_ns, accepted_ns, answers_from_ns)
 
-    def _command(self, command: Command, not_after_ns: int, due_ns: int | None) -> int | None:
-        """Write a stimulating command once, unless it is too late or a stop was asked for."""
+    def _command(
+        self, command: Command, not_after_ns: int, due_ns: int | None
+    ) -> tuple[int, int] | None:
+        """Write a stimulating command once, unless it is too late or a stop was asked for.
+
+        Returns:
+            When it was written, and the earliest time at which its report can be here: command
+            and report take their time on the line, so a report before is of another stimulus.
+        """
         times = self._talk.send_when_due(command, not_after_ns, due_ns)
-        return None if times is None else times.before_ns
+        if times is None:
+            return None
+        on_the_line = len(encode_frame(command.body)) + REPORT_BYTES
+        return times.before_ns, times.before_ns + on_the_line * BYTE_NS - LINE_SLACK_NS
 
-    def _await_stimulus(self, commanded_ns: int, what: str) -> PulseReport:
+    def _await_stimulus(self, commanded_ns: int, answers_from_ns: int) -> PulseReport:
         deadline_ns = commanded_ns + self._deadlines.start_ns
-        while (report := self._first_report(commanded_ns)) is None:
+        while (report := self._first_report(answers_from_ns)) is None:
             if self._clock.now_ns() >= deadline_ns:
                 raise DeliveryUncertain(
-                    f"{self._port}: {what} was triggered and the unit reported nothing within "
+                    f"{self._port}: the pulse was triggered and the unit reported nothing within "
                     f"{self._deadlines.start_ns // MILLISECOND} ms",
                     commanded_ns,
                 )
@@ -368,14 +389,14 @@ class MagProStimulator:
         except NotConnected as error:
             raise DeliveryUncertain(str(error), commanded_ns) from error
 
-    def _ask_whether_started(self, commanded_ns: int) -> StartReceipt:
+    def _ask_whether_started(self, commanded_ns: int, answers_from_ns: int) -> StartReceipt:
         """The start was not confirmed: ask, and never send it again."""
         try:
             state = self._talk.ask(GetStatus2(), Status2)
         except (LinkFault, NotConnected, StopRequested) as error:
             raise DeliveryUncertain(str(error), commanded_ns) from error
-        if state.running or self._first_report(commanded_ns) is not None:
-            return StartReceipt(commanded_ns, self._clock.now_ns())
+        if state.running or self._first_report(answers_from_ns) is not None:
+            return StartReceipt(commanded_ns, self._clock.now_ns(), answers_from_ns)
         raise DeliveryUncertain(
             f"{self._port}: the unit did not confirm the start and says that no train runs",
             commanded_ns,

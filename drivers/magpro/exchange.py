@@ -10,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
-from drivers.errors import LinkFault, NotConnected, ProtocolError, StopRequested
+from drivers.errors import (
+    LinkFault,
+    NotConnected,
+    ProtocolError,
+    PulseRefused,
+    StopRequested,
+)
 from drivers.interface import (
     Clock,
     DeviceEvent,
@@ -140,6 +146,7 @@ class Exchange:
         The frame is made before the wait: after it every line of Python costs microseconds.
 
         Raises:
+            PulseRefused: A stimulus that nobody commanded was reported meanwhile: not sent.
             NotConnected: The port did not take it.
             StopRequested: A stop was asked for; disarm has been written.
         """
@@ -149,11 +156,25 @@ class Exchange:
                 self.stop_if_requested()
                 self._clock.rest_until(min(now_ns + STOP_SLICE_NS, due_ns - LAST_LOOK_NS))
             self.stop_if_requested()
+            self._require_quiet()
             self._clock.wait_until(due_ns)
         self.stop_if_requested()
         if self._clock.now_ns() > not_after_ns:
             return None
         return self._write(frame)
+
+    def _require_quiet(self) -> None:
+        """Look once more at what has come: a stimulus by somebody else forbids ours."""
+        before = self._reports()
+        self.receive(self._clock.now_ns())
+        if self._reports() > before:
+            raise PulseRefused(
+                f"{self.link.name}: the unit reported a stimulus that nobody commanded just before "
+                "the command, which was not sent"
+            )
+
+    def _reports(self) -> int:
+        return sum(isinstance(one, PulseReport) for one in self.events)
 
     def ask(self, command: Command, kind: type[Reply], *, queries: int | None = None) -> Reply:
         """Send a query, again if its answer does not come, and return the answer.

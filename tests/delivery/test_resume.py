@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from tms_console.records.lineage import GivenPulse, NoSuchSession, PastSession, 
 from tms_console.records.queries import session_pulses
 from tms_console.records.verify import verify
 
-TODAY = date(2026, 11, 22)
+TODAY = datetime(2026, 11, 22, 13).astimezone()
 NOON = datetime(2026, 11, 22, 12).astimezone().isoformat()
 
 
@@ -131,12 +131,12 @@ def test_a_session_of_which_nothing_was_given_begins_anew() -> None:
         (past(resumed_by="second"), "digest", TODAY, "second already goes on"),
         (past(), "another", TODAY, "unchanged"),
         (past(authority_digest=None), "digest", TODAY, "unchanged"),
-        (past(), "digest", date(2026, 11, 23), "same day"),
+        (past(), "digest", TODAY + timedelta(days=1), "same day"),
         (past((571, 20)), "digest", TODAY, "nothing is left"),
     ],
 )
 def test_why_a_session_may_not_be_resumed(
-    session: PastSession, digest: str, today: date, words: str
+    session: PastSession, digest: str, today: datetime, words: str
 ) -> None:
     with pytest.raises(CannotResume, match=words):
         resumption((session,), plan("itbs-600").shots, digest, today)

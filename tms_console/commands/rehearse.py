@@ -249,8 +249,9 @@ def _show(console: Console, report: dict[str, object]) -> None:
     table.add_row("Session uid", str(report["session_uid"]))
     console.print(table)
     if not report["saved"]:
-        console.print("[red]The database could not be written; the rest lies beside it and is "
-                      "read in by the next start.[/]")  # fmt: skip
+        console.print(
+            "[red]Not everything of this session is in the database; the next start settles it.[/]"
+        )
 
 
 def _seconds(value: object) -> str:

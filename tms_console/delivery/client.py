@@ -7,7 +7,9 @@ thread whose life it stands for.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -17,8 +19,13 @@ from typing import Self
 
 from tms_console.delivery import pipe
 
+LOGGER = logging.getLogger(__name__)
+
 BEAT_EVERY_S = 0.2
 """How often the window says that it is alive (architecture.md, "Two processes")."""
+
+TAKES_WITHIN_S = 0.5
+"""A process that takes no command for so long hangs."""
 
 ENDS_WITHIN_S = 10.0
 """How long the process may take to end a session after its window is gone."""
@@ -66,12 +73,15 @@ class DeliveryClient:
         return self._process.pid
 
     def send(self, command: pipe.Command) -> bool:
-        """Send a command; return False if the process is gone."""
+        """Send a command; return False if the process is gone, or does not listen any more."""
         stream = self._process.stdin
         if stream is None:
             return False
         try:
             with self._writing:
+                # a pipe that can be written to takes 4096 bytes at once: beats and Stop never wait
+                if not select.select([], [stream], [], TAKES_WITHIN_S)[1]:
+                    return False
                 stream.write(pipe.encode(pipe.COMMANDS, command))
                 stream.flush()
         except (OSError, ValueError):
@@ -85,9 +95,7 @@ class DeliveryClient:
     def close(self) -> int:
         """Close the connection, which ends any session, and wait; returns the exit status."""
         self._closing = True
-        with contextlib.suppress(OSError), self._writing:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+        self._hang_up()
         try:
             status = self._process.wait(ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -99,17 +107,30 @@ class DeliveryClient:
         return status
 
     def _read(self) -> None:
+        try:
+            self._read_messages()
+        except pipe.PipeBroken:
+            LOGGER.exception("the delivering process said something that is no message")
+            self._hang_up()  # which ends the session there
+        finally:
+            if not self._closing:
+                self._died(self._process.wait())
+
+    def _read_messages(self) -> None:
         decoder = pipe.PipeDecoder(pipe.MESSAGES)
         stream = self._process.stdout
         while stream is not None and (data := os.read(stream.fileno(), 65_536)):
             decoder.feed(data)
-            try:
-                while (message := decoder.next_value()) is not None:
+            while (message := decoder.next_value()) is not None:
+                try:
                     self._heard(message)
-            except pipe.PipeBroken:
-                break
-        if not self._closing:
-            self._died(self._process.wait())
+                except Exception:  # this thread alone notices the death of the process
+                    LOGGER.exception("a message of the delivering process was not understood")
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError), self._writing:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
 
     def __enter__(self) -> Self:
         """Return the client."""

@@ -83,7 +83,10 @@ class Controls:
         self._orders.append(Remark(kind, detail, actor))
 
     def _halt(self, order: Order) -> None:
-        self._orders.appendleft(order)
+        if self._halted:
+            self._orders.append(order)  # the first reason is the one that ended the session
+        else:
+            self._orders.appendleft(order)
         self._halted = True
         self._arrived.set()
 

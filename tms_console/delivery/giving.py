@@ -37,7 +37,7 @@ from tms_console.delivery.listening import UNCOMMANDED, Listener
 from tms_console.delivery.matching import ReportMode
 from tms_console.delivery.outcomes import COUNTER_MODULUS, TrainEnd, counted_between
 from tms_console.delivery.plan import Plan, Shot
-from tms_console.delivery.realised import RealisedCheck
+from tms_console.delivery.realised import RealisedCheck, rate_doubt
 from tms_console.delivery.states import (
     CameDue,
     Check,
@@ -245,9 +245,14 @@ class Giver:
             mode=self._mode,
         )
         ticket = self._write_rows(shot, ready)
-        while not ticket.wait(0.005):
+        while not ticket.wait(0.002):
             if self._halted():
                 return None  # by a person, or because the record cannot be written
+            trouble = self._listener.watch(self._journal.now_ns() + 3_000_000, may_ask=False)
+            if not trouble and self._journal.now_ns() > ready.due_ns:
+                trouble = "the record's disk was too slow for the next pulse, which was not given"
+            if trouble:
+                return Faulted(trouble)
         if not self._listener.armed:
             try:
                 self._stimulator.arm()
@@ -364,7 +369,9 @@ class Giver:
         if receipt is None:
             return self._too_late(hand, f"train {hand.shot.scheduled.number}")
         accepted_ns = self._journal.since_origin(receipt.accepted_ns)
-        hand.command(self._journal.since_origin(receipt.commanded_ns), accepted_ns)
+        commanded_ns = self._journal.since_origin(receipt.commanded_ns)
+        answers_from_ns = receipt.answers_from_ns or receipt.commanded_ns
+        hand.command(commanded_ns, accepted_ns, self._journal.since_origin(answers_from_ns))
         self._open_train().started_ns = accepted_ns
         return self._follow(hand)
 
@@ -402,12 +409,12 @@ class Giver:
             if self._journal.now_ns() >= until_ns:
                 return self._after_train(hand, ended_ns)
             events = self._listener.poll(min(until_ns, heard_ns + quiet_ns))
-            for event in events:
+            for position, event in enumerate(events, 1):
                 if isinstance(event, TrainEnded):
                     ended_ns = self._journal.since_origin(event.at_ns)
                 trouble = self._see(hand, event)
                 if trouble:
-                    self._rescue(hand, events[events.index(event) + 1 :])
+                    self._rescue(hand, events[position:])
                     return ShotDoubtful(trouble)
             if events:
                 heard_ns = self._journal.now_ns()
@@ -460,6 +467,9 @@ class Giver:
         """The shot is over as planned: settle it and say how it went."""
         late_ns = (hand.commanded_ns or 0) - hand.due_ns
         tally = self._settle(TrainEnd.RAN_OUT, None)
+        drifted = "" if hand.shot.host_timed else rate_doubt(*hand.seen.sightings)
+        if drifted:
+            return ShotDoubtful(f"train {hand.shot.scheduled.number}: {drifted}. {DEVICE_REMEDY}")
         if tally.doubt:
             number = hand.shot.scheduled.number
             return ShotDoubtful(f"train {number}: {tally.doubt}. {DEVICE_REMEDY}")
@@ -534,6 +544,13 @@ class Giver:
     def _counted(self) -> int | None:
         """What the stimulator's counter says was given of the shot in hand."""
         train = self._open_train()
+        if train.counter is None:
+            return None
+        set_to = self._listener.set_to
+        if self._listener.ask().intensity_pct_mso != set_to:
+            words = f"the stimulator is not at {set_to} %MSO any more: its counter proves nothing"
+            self._journal.note(EventKind.FAULT, words)
+            return None  # it lost power and counts anew, or somebody used its panel
         counted = counted_between(train.counter, self._stimulator.stimulus_count())
         return None if counted is None else (counted - train.delivered) % COUNTER_MODULUS
 

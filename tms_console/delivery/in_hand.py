@@ -96,13 +96,21 @@ class InHand:
         """Pulses that are on record as delivered so far."""
         return len(self._final)
 
-    def command(self, commanded_ns: int, accepted_ns: int) -> None:
-        """The command went out: put that on record and expect reports from here on."""
+    def command(
+        self, commanded_ns: int, accepted_ns: int, answers_from_ns: int | None = None
+    ) -> None:
+        """The command went out: put that on record and expect reports from here on.
+
+        Args:
+            commanded_ns: When.
+            accepted_ns: When the stimulator was seen to have taken it.
+            answers_from_ns: No report of it can have come before; None if that is not known.
+        """
         self.commanded_ns = commanded_ns
         self._matcher = ReportMatcher(
             offsets_ns=self.shot.offsets_ns.tolist(),
             burst_pulses=1 if self.shot.host_timed else self.shot.scheduled.train.burst.pulses,
-            commanded_ns=commanded_ns,
+            commanded_ns=commanded_ns if answers_from_ns is None else answers_from_ns,
             accepted_ns=accepted_ns,
             mode=self.mode,
         )

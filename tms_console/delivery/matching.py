@@ -102,6 +102,13 @@ class ReportMatcher:
         return frozenset(self._matched)
 
     @property
+    def sightings(self) -> tuple[list[int], list[int]]:
+        """Offsets and report times of the pulses that have a report of their own, in order."""
+        pulses = sorted(self._matched)
+        offsets = [self.offsets_ns[pulse] for pulse in pulses]
+        return offsets, [self._matched[pulse].at_ns for pulse in pulses]
+
+    @property
     def held(self) -> int:
         """How many reports wait for the end of the train."""
         return len(self._held)
@@ -135,6 +142,8 @@ class ReportMatcher:
         if index >= len(self.offsets_ns):
             return Verdict.EXTRA, None
         if self._base_ns is None:
+            if report.at_ns < self._earliest_ns(index):
+                return Verdict.EXTRA, None
             if report.at_ns > self.accepted_ns + self._start_window_ns():
                 return self._hold(report)
             return self._match(index, report)
@@ -176,11 +185,24 @@ class ReportMatcher:
         ]
         if missing and not all(self._fits(rest[at], held[number]) for at, number in pairs):
             return Resolved((), ())
+        if self._shifted(rest, held, pairs):
+            return Resolved((), ())
         matches = tuple(Match(rest[position], held[number]) for position, number in pairs)
         self._matched.update({match.pulse: match.report for match in matches})
         used = {number for _, number in pairs}
         extras = tuple(report for number, report in enumerate(held) if number not in used)
         return Resolved(matches, extras)
+
+    def _shifted(
+        self, rest: Sequence[int], held: Sequence[PulseReport], pairs: Sequence[tuple[int, int]]
+    ) -> bool:
+        """True if reports that do not fit their pulses fit others: one is missing, one is extra.
+
+        A line that stalled and caught up gives reports that fit nobody's time.
+        """
+        off = [held[number] for at, number in pairs if not self._fits(rest[at], held[number])]
+        elsewhere = sum(any(self._fits(index, report) for index in rest) for report in off)
+        return 2 * elsewhere > len(off)
 
     def _match(self, index: int, report: PulseReport) -> tuple[Verdict, int | None]:
         base_ns = report.at_ns - self.offsets_ns[index]

@@ -117,8 +117,13 @@ def _settle_whole(seen: TrainSeen) -> Settled:
         doubt = _unknown_words(seen, len(unknown)) if unknown else ""
         return _settled(seen, seen.inferable, unknown, doubt=doubt)
     bursts = total // seen.burst_pulses
-    if seen.counted == total or (seen.counted == bursts and _bursts_are_reported(seen)):
+    if seen.counted == total:
         return _settled(seen, missing, frozenset())
+    if seen.counted == bursts and _bursts_are_reported(seen):
+        # a count of bursts vouches for bursts, not for a pulse whose own report is missing
+        unknown = missing - seen.inferable
+        doubt = _unknown_words(seen, len(unknown)) if unknown else ""
+        return _settled(seen, seen.inferable, unknown, doubt=doubt)
     if seen.counted > total:
         extra = seen.counted - total
         words = f"the stimulator counts {extra} more stimuli than were commanded"

@@ -146,6 +146,7 @@ class Over:
         lost: Operations that could be saved nowhere.
         planned_pulses: Pulses that the session was to give.
         planned_ns: From its first to its last pulse, as planned.
+        found: What an earlier program had left behind and a person must be shown.
     """
 
     session_uid: str
@@ -156,6 +157,7 @@ class Over:
     lost: int
     planned_pulses: int = 0
     planned_ns: int = 0
+    found: tuple[str, ...] = ()
     say: Literal["over"] = "over"
 
 

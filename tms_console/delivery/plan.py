@@ -128,6 +128,7 @@ class Plan:
         numbered_to: The highest pulse number of the whole schedule.
         duration_ns: First to last pulse.
         given_before: Pulses that the sessions this one goes on from gave, unknown ones included.
+        not_before_unix_ns: Its first pulse comes no sooner; the rest after the session before.
         longest_pause_ns: A longer pause ends the session.
         latest_pulse_ns: A host-timed pulse that would be later than this is not fired.
         waits_between_blocks: True if somebody must say that the coil has been moved.
@@ -146,6 +147,7 @@ class Plan:
     lead: Lead
     pulse_lead: Lead
     given_before: int = 0
+    not_before_unix_ns: int = 0
 
     def lead_of(self, shot: int) -> Lead:
         """Return how long before a shot its preparations begin."""
@@ -205,6 +207,12 @@ def plan_session(
     shots: list[Shot] = []
     for scheduled in schedule.trains:
         if is_host_timed(scheduled.train):
+            if scheduled.train.burst.pulses > 1:
+                raise NotPlannable(
+                    f"train {scheduled.number} has bursts at {float(scheduled.train.rate_hz):g} "
+                    "Hz: trains at 1 Hz or slower are given pulse by pulse, so only single pulses "
+                    "can be prescribed there"
+                )
             shots += [Shot(scheduled, pulse) for pulse in range(scheduled.train.pulses)]
             continue
         if scheduled.train.duration_s > LONGEST_DEVICE_TRAIN_S:
@@ -237,7 +245,9 @@ def plan_session(
     )
 
 
-def resumed_plan(plan: Plan, first_shot: int, given_before: int) -> Plan:
+def resumed_plan(
+    plan: Plan, first_shot: int, given_before: int, not_before_unix_ns: int = 0
+) -> Plan:
     """Return the plan of a session that goes on with a shot of the whole plan.
 
     Its origin is the due time of that shot; trains and pulses keep their numbers.
@@ -252,4 +262,5 @@ def resumed_plan(plan: Plan, first_shot: int, given_before: int) -> Plan:
         pulses=sum(shot.pulses for shot in shots),
         duration_ns=shots[-1].last_due_ns,
         given_before=given_before,
+        not_before_unix_ns=not_before_unix_ns,
     )

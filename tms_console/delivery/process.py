@@ -6,6 +6,7 @@ none of the threads that time, drive or write ever waits for the pipe.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -45,7 +46,7 @@ class Outbox:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
-        self._newest: Snapshot | None = None
+        self._newest: deque[Snapshot] = deque(maxlen=1)
         self._something = threading.Event()
         self._closing = False
         self._give_up_at_s = float("inf")
@@ -54,11 +55,12 @@ class Outbox:
 
     def show(self, snapshot: Snapshot) -> None:
         """Send this snapshot in place of any that was not sent yet."""
-        self._newest = snapshot
+        self._newest.append(snapshot)
         self._something.set()
 
     def say(self, message: pipe.Message) -> None:
         """Send a message; the oldest is dropped if too many wait (the record has it all)."""
+        self._queue_newest()  # what was shown before comes before
         self._waiting.append(pipe.encode(pipe.MESSAGES, message))
         self._something.set()
 
@@ -75,23 +77,26 @@ class Outbox:
             self._something.clear()
             while self._send_next():
                 pass
-            if self._closing and not self._waiting and self._newest is None:
+            if self._closing and not self._waiting and not self._newest:
                 return
 
     def _send_next(self) -> bool:
         """Send one message; return False if there is none, or nobody reads any more."""
-        newest, self._newest = self._newest, None
-        if newest is not None:
-            self._waiting.append(pipe.encode(pipe.MESSAGES, pipe.Stands(newest)))
+        self._queue_newest()
         try:
             data = self._waiting.popleft()
         except IndexError:
             return False
         if not self._send(data):
             self._waiting.clear()
-            self._newest = None
+            self._newest.clear()
             return False
         return True
+
+    def _queue_newest(self) -> None:
+        with contextlib.suppress(IndexError):
+            newest = self._newest.pop()
+            self._waiting.append(pipe.encode(pipe.MESSAGES, pipe.Stands(newest)))
 
     def _send(self, data: bytes) -> bool:
         view = memoryview(data)
@@ -139,6 +144,7 @@ class DeliveryProcess:
                 self._look_after_host()
             self._lose_host("the window closed its connection")
         finally:
+            self._lose_host("the delivering process cannot hear its window any more")
             if self._session is not None:
                 self._session.join()
             self._outbox.close()
@@ -157,7 +163,6 @@ class DeliveryProcess:
         data = os.read(self._commands_fd, 65_536)
         if not data:
             return False
-        self._heard_at_s = time.monotonic()
         self._decoder.feed(data)
         try:
             while (command := self._decoder.next_value()) is not None:
@@ -184,8 +189,9 @@ class DeliveryProcess:
         controls = self._controls
         match command:
             case pipe.Beat():
-                return
+                self._heard_at_s = time.monotonic()  # nothing else is the window's own thread
             case pipe.Start():
+                self._heard_at_s = time.monotonic()
                 self._start(command)
             case pipe.PutOnRecord() if not self._running:
                 self._outbox.say(pipe.Unrecorded(command))
@@ -242,6 +248,7 @@ def over_message(result: SessionResult) -> pipe.Over:
         lost=result.lost,
         planned_pulses=result.planned_pulses,
         planned_ns=result.planned_ns,
+        found=result.found,
     )
 
 

@@ -1,12 +1,13 @@
-"""Does the device's own di/dt agree with the intensity it was set to?
+"""Does what the device realised agree with what it was set to: its di/dt, and its rate?
 
-The first pulses of a session are the measure for the rest: what a unit's di/dt per %MSO is depends
-on the coil and is published nowhere.
+The first pulses of a session are the measure for the di/dt of the rest: what it is per %MSO depends
+on the coil and is published nowhere.  The rate is measured against the schedule.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 LEARNT_FROM = 3
 """The median of so many pulses is the measure."""
@@ -16,6 +17,42 @@ TOLERANCE = 0.10
 
 LEAST_A_US = 3.0
 """Whole A/us are reported: below this a difference says nothing."""
+
+RATE_TOLERANCE = 0.02
+"""Relative; a working unit's clock is a thousand times better, another rate is another dose."""
+
+LEAST_DRIFT_NS = 40_000_000
+"""Reports may be so late by the line and an adapter's latency timer (16 ms) alone."""
+
+LEAST_REPORTS = 6
+"""With fewer nothing is said about the rate."""
+
+
+def rate_doubt(offsets_ns: Sequence[int], seen_ns: Sequence[int]) -> str:
+    """Return a sentence if the reports of a train drift away from its schedule, else "".
+
+    The median of the last third against that of the first, and the middle third must have gone
+    part of the way: a line that stalled at the end is no other rate.
+
+    Args:
+        offsets_ns: When the reported pulses were due, from the first of the train.
+        seen_ns: When each was reported.
+    """
+    third = len(seen_ns) // 3
+    if len(seen_ns) < LEAST_REPORTS:
+        return ""
+    late = [seen - due for seen, due in zip(seen_ns, offsets_ns, strict=True)]
+    first = statistics.median(late[:third])
+    middle = statistics.median(late[third:-third]) - first
+    drift = statistics.median(late[-third:]) - first
+    span = statistics.median(offsets_ns[-third:]) - statistics.median(offsets_ns[:third])
+    limit = max(LEAST_DRIFT_NS, RATE_TOLERANCE * span)
+    if abs(drift) <= limit or abs(middle) <= limit / 4 or (drift > 0) != (middle > 0):
+        return ""
+    return (
+        f"the stimulator's pulses drifted by {drift / 1e6:+.0f} ms over {span / 1e9:.2f} s: it gave "
+        "another rate than it was set to"
+    )
 
 
 class RealisedCheck:

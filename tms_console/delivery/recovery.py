@@ -5,11 +5,12 @@ Nothing is touched while somebody holds the session lock: then it belongs to a l
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.interface import Clock
-from drivers.registry import disarm_port
+from drivers.registry import try_disarm
 from tms_console.records.database import open_database
 from tms_console.records.errors import SessionLockTaken
 from tms_console.records.left_behind import port_to_disarm
@@ -53,8 +54,44 @@ def recover(database: Path, clock: Clock) -> Recovery:
     except SessionLockTaken:
         return Recovery("", None)
     with lock:
-        left = port_to_disarm(database)
-        disarmed = ""
-        if left is not None and left.port != IN_MEMORY:
-            disarmed = disarm_port(left.driver, left.port, clock)
-        return Recovery(disarmed, reconcile(open_database(database), lock))
+        return recover_locked(database, lock, clock)
+
+
+def recover_locked(database: Path, lock: SessionLock, clock: Clock) -> Recovery:
+    """Do the same under a session lock that is held already.
+
+    Raises:
+        RecordsError: The database cannot be opened or written.
+    """
+    words = [_disarm(database, driver, port, clock) for driver, port in _left_armed(database)]
+    return Recovery(" ".join(words), reconcile(open_database(database), lock))
+
+
+def _left_armed(database: Path) -> list[tuple[str, str]]:
+    """Return driver and port of what may still be armed, also of disarms that failed before."""
+    left = []
+    header = port_to_disarm(database)
+    if header is not None and header.port != IN_MEMORY:
+        left.append((header.driver, header.port))
+    try:
+        driver, port = json.loads(_note_path(database).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return left
+    return left if (driver, port) in left else [*left, (str(driver), str(port))]
+
+
+def _disarm(database: Path, driver: str, port: str, clock: Clock) -> str:
+    """Disarm a port; what is not confirmed is tried again at the next start."""
+    done = try_disarm(driver, port, clock)
+    note = _note_path(database)
+    if done.confirmed:
+        note.unlink(missing_ok=True)
+        return done.sentence
+    note.touch(mode=0o600)
+    note.write_text(json.dumps([driver, port]), encoding="utf-8")
+    return f"{done.sentence} It is tried again at the next start."
+
+
+def _note_path(database: Path) -> Path:
+    """Return where a port is noted whose disarm was never confirmed."""
+    return database.with_name(database.name + ".armed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from tms_console.delivery.plan import Shot
 from tms_console.records.lineage import PastSession
@@ -26,14 +26,16 @@ class Resumption:
     Attributes:
         first_shot: Index of its first shot in the whole plan.
         given: Pulses of the sessions before that were given, or may have been.
+        not_before_unix_ns: The prescribed rest after the last of them is over then.
     """
 
     first_shot: int
     given: int
+    not_before_unix_ns: int
 
 
 def resumption(
-    chain: Sequence[PastSession], shots: Sequence[Shot], digest: str, today: date
+    chain: Sequence[PastSession], shots: Sequence[Shot], digest: str, now: datetime
 ) -> Resumption:
     """Return where a session goes on.
 
@@ -41,7 +43,7 @@ def resumption(
         chain: The session to go on from and those before it, the newest first.
         shots: All shots of what was authorised.
         digest: The digest of what was authorised.
-        today: The day it is to be resumed.
+        now: When it is to be resumed, with the time zone that says which day that is.
 
     Raises:
         CannotResume: It may not be.
@@ -57,10 +59,27 @@ def resumption(
         raise CannotResume(
             "what is to be delivered is not what that session delivered; resume it unchanged"
         )
-    first_day = datetime.fromisoformat(chain[-1].started_at).astimezone().date()
-    if first_day != today:
+    first_day = datetime.fromisoformat(chain[-1].started_at).astimezone(now.tzinfo).date()
+    if first_day != now.date():
         raise CannotResume(f"it began on {first_day}; a session is resumed on the same day only")
-    return Resumption(_first_untouched(chain, shots), sum(len(one.given) for one in chain))
+    first = _first_untouched(chain, shots)
+    given = sum(len(one.given) for one in chain)
+    return Resumption(first, given, _rest_is_over_unix_ns(chain, shots, first, now))
+
+
+def _rest_is_over_unix_ns(
+    chain: Sequence[PastSession], shots: Sequence[Shot], first: int, now: datetime
+) -> int:
+    """Return when the rest before the first shot is over, counted from the last pulse given.
+
+    A pulse of the future (a rehearsal under the virtual clock) counts as given now.
+    """
+    now_ns = round(now.timestamp() * 1e9)
+    last = [one.last_given_unix_ns for one in chain if one.last_given_unix_ns is not None]
+    if not last or not first:
+        return now_ns
+    rest_ns = shots[first].due_ns - shots[first - 1].last_due_ns
+    return min(max(last), now_ns) + rest_ns
 
 
 def _first_untouched(chain: Sequence[PastSession], shots: Sequence[Shot]) -> int:

@@ -80,7 +80,11 @@ class Joined:
 
 
 class SessionRunner:
-    """Runs one session that is on record as running, to its end."""
+    """Runs one session that is on record as running, to its end.
+
+    Attributes:
+        closed_on_record: The row that closes it is on disk.
+    """
 
     def __init__(self, authorised: Authorised, joined: Joined) -> None:
         self._plan = authorised.plan
@@ -91,6 +95,7 @@ class SessionRunner:
         self._publish = joined.publish
         self._state: State = Idle()
         self._shown = True
+        self.closed_on_record = False
         unplanned = UnplannedNumbers(self._plan.numbered_to)
         self._listener = Listener(
             joined.stimulator, joined.journal, joined.wall, authorised.coil, unplanned
@@ -126,7 +131,10 @@ class SessionRunner:
     def _end_by_bug(self, error: Exception) -> None:
         """Disarm first; then close what can be closed.  The next start settles the rest."""
         self._controls.acknowledge()
-        self._disarm()
+        try:
+            self._disarm()
+        except Exception:  # the closing below must still be tried
+            LOGGER.exception("the stimulator could not be disarmed because of a bug")
         words = f"a fault in this program ({type(error).__name__}: {error}); please report it"
         if isinstance(self._state, Ended):
             self._state = Ended(SessionState.FAILED, f"{self._state.reason}; then {words}")
@@ -172,7 +180,7 @@ class SessionRunner:
             case Deliver():
                 return self._guarded(lambda: self._giver.deliver(effect))
             case Disarm():
-                self._disarm()
+                return self._disarm()
             case Settle():
                 self._giver.settle_all(_TRAIN_OUTCOMES[self._ended().state])
             case Note(kind, detail):
@@ -204,8 +212,8 @@ class SessionRunner:
         trouble = self._listener.watch(until_ns, may_ask=True)
         return Faulted(trouble) if trouble else None
 
-    def _disarm(self) -> None:
-        """Disarm, whatever the state; a failure is put on record and points at the device."""
+    def _disarm(self) -> Event | None:
+        """Disarm, whatever the state; a failure is put on record and ends the session."""
         if isinstance(self._state, Ended):
             self._controls.acknowledge()
             self._journal.writer.release()
@@ -214,10 +222,12 @@ class SessionRunner:
             self._listener.armed = False
         except (LinkFault, NotConnected) as error:
             self._listener.lost = True
-            self._journal.note(
-                EventKind.FAULT,
-                f"the disarm was not confirmed: {error}. Press the stimulator's own stop button.",
-            )
+            words = f"the disarm was not confirmed: {error}. {SILENT_REMEDY}"
+            self._journal.note(EventKind.FAULT, words)
+            return None if isinstance(self._state, Ended) else Faulted(words)
+        except StopRequested:
+            return None  # disarm has been written; the order that stopped it comes next
+        return None
 
     def _finish(self, state: SessionState, reason: str) -> None:
         self._journal.flush_frames()
@@ -229,7 +239,7 @@ class SessionRunner:
                 ended_at=self._wall.text(),
             )
         )
-        ticket.wait(LAST_WRITE_S)
+        self.closed_on_record = ticket.wait(LAST_WRITE_S)
 
     def _ended(self) -> Ended:
         if isinstance(self._state, Ended):

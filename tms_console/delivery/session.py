@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -45,11 +45,18 @@ from tms_console.delivery.plan import (
     resumed_plan,
 )
 from tms_console.delivery.realtime import garbage_kept, realtime_thread, sleep_inhibited
+from tms_console.delivery.recovery import recover_locked
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.runner import Joined, SessionRunner
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.wall import WallClock, behind_s
-from tms_console.records.database import Database, Purpose, open_or_create
+from tms_console.records.database import (
+    Database,
+    Purpose,
+    create_database,
+    open_database,
+    require_purpose,
+)
 from tms_console.records.errors import RecordsError
 from tms_console.records.left_behind import UnsavedHeader
 from tms_console.records.lineage import session_chain
@@ -64,7 +71,6 @@ from tms_console.records.operations import (
     new_uid,
 )
 from tms_console.records.queries import newest_audit_time
-from tms_console.records.reconcile import reconcile
 from tms_console.records.session_lock import SessionLock
 from tms_console.records.writer import (
     DEFAULTS,
@@ -93,6 +99,7 @@ class SessionResult:
         lost: Operations that could be saved nowhere.
         planned_pulses: Pulses that this session was to give; 0 if none began.
         planned_ns: From its first to its last pulse, as planned.
+        found: What an earlier program had left behind and a person must be shown.
     """
 
     session_uid: str
@@ -103,6 +110,7 @@ class SessionResult:
     lost: int = 0
     planned_pulses: int = 0
     planned_ns: int = 0
+    found: tuple[str, ...] = ()
 
 
 class CannotBegin(Exception):
@@ -155,10 +163,14 @@ def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
     """Deliver an order to its end, in this thread; whatever happens is in the result."""
     try:
         content = _content(order)
-        database = open_or_create(Path(order.database), Purpose.REHEARSAL)
-        with SessionLock.acquire(database.path) as lock:
-            reconcile(database, lock)
-            return _with_device(order, content, database, around)
+        path = Path(order.database)
+        if not path.exists():
+            create_database(path, Purpose.REHEARSAL)
+        with SessionLock.acquire(path) as lock:
+            found = recover_locked(path, lock, RealClock()).sentences
+            database = open_database(path)
+            require_purpose(database, Purpose.REHEARSAL)
+            return replace(_with_device(order, content, database, around), found=found)
     except CannotBegin as error:
         return SessionResult("", None, str(error), error.checks)
     except (RecordsError, StimulatorError, registry.UnknownName, OSError) as error:
@@ -219,6 +231,15 @@ def _prover(device: PortOrder, link: Link) -> Callable[[Stimulator], Proof | Non
     return prove
 
 
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """How the session loop ended, and whether the row that closes the session is on disk."""
+
+    state: SessionState
+    reason: str
+    closed: bool
+
+
 class _Session:
     """One order with everything opened for it."""
 
@@ -260,12 +281,19 @@ class _Session:
                 self._record_refusal(writer, str(error))
                 raise
             with _help(self._clock) as helped:
-                state, reason = self._run(writer, plan, proof, checks, helped)
+                ran = self._run(writer, plan, proof, checks, helped)
             self._stimulator.close()
             self._log_last_frames(writer)
-            saved = writer.close()
+            saved = writer.close() and ran.closed
             return SessionResult(
-                self._uid, state, reason, checks, saved, writer.lost, plan.pulses, plan.duration_ns
+                session_uid=self._uid,
+                state=ran.state,
+                reason=ran.reason,
+                checks=checks,
+                saved=saved,
+                lost=writer.lost,
+                planned_pulses=plan.pulses,
+                planned_ns=plan.duration_ns,
             )
 
     def _writer(self, header: UnsavedHeader) -> SessionWriter:
@@ -293,9 +321,9 @@ class _Session:
             if self._order.resumes_uid is None:
                 return plan
             chain = session_chain(self._database, self._order.resumes_uid)
-            today = datetime.now().astimezone().date()
-            point = resumption(chain, plan.shots, self._content.digest(), today)
-            return resumed_plan(plan, point.first_shot, point.given)
+            now = datetime.now().astimezone()
+            point = resumption(chain, plan.shots, self._content.digest(), now)
+            return resumed_plan(plan, point.first_shot, point.given, point.not_before_unix_ns)
         except NotPlannable as error:
             raise CannotBegin(str(error)) from error
         except CannotResume as error:
@@ -362,9 +390,11 @@ class _Session:
         proof: Proof | None,
         checks: tuple[CheckResult, ...],
         helped: dict[str, str],
-    ) -> tuple[SessionState | None, str]:
+    ) -> _Ran:
         """Put the session on record and run it to its end."""
-        origin_ns = self._clock.now_ns() + ORIGIN_LEAD_NS + plan.lead.checking_ns
+        now_ns = self._clock.now_ns()
+        rest_ns = plan.not_before_unix_ns - self._wall.unix_ns(now_ns)
+        origin_ns = now_ns + max(ORIGIN_LEAD_NS + plan.lead.checking_ns, rest_ns)
         ticket = writer.submit(self._row(proof, origin_ns, helped["priority"]))
         if not ticket.wait(5.0):
             raise CannotBegin(f"the session could not be put on record: {writer.failure}")
@@ -390,8 +420,9 @@ class _Session:
             controls=self._around.controls,
             publish=self._around.publish,
         )
-        ended = SessionRunner(authorised, joined).run()
-        return ended.state, ended.reason
+        runner = SessionRunner(authorised, joined)
+        ended = runner.run()
+        return _Ran(ended.state, ended.reason, runner.closed_on_record)
 
     def _row(self, proof: Proof | None, origin_ns: int, priority: str) -> BeginSession:
         capabilities: Capabilities = self._stimulator.capabilities

@@ -169,6 +169,8 @@ def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int
     if moves and plan.waits_between_blocks:
         state, pausing = _pause(progress, last_pulse_ns, CHANGE_OVER)
         return state, [*effects, *pausing]
+    if moves:  # nobody's coil is moved while the stimulator is armed
+        return Resting(replace(progress, paused=True)), [*effects, Disarm()]
     return Resting(progress), effects
 
 

@@ -6,8 +6,9 @@ Whether and where it may be resumed is decided in `delivery.resume`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tms_console.records.database import Database
 from tms_console.records.errors import RecordsError
@@ -45,6 +46,7 @@ class PastSession:
         authority_digest: Digest of what it delivered, None if it had none.
         resumed_by: The session that goes on from it, None if none does.
         given: Its pulses that were given, or may have been, in order.
+        last_given_unix_ns: When the last of them was given at the latest, None if there is none.
     """
 
     uid: str
@@ -54,6 +56,7 @@ class PastSession:
     authority_digest: str | None
     resumed_by: str | None
     given: tuple[GivenPulse, ...]
+    last_given_unix_ns: int | None = None
 
 
 def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
@@ -75,8 +78,13 @@ def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
                 later = connection.execute(
                     select(SESSION.c.uid).where(SESSION.c.resumes_uid == wanted)
                 ).scalar()
-            pulses = connection.execute(
-                select(PULSE.c.number, TRAIN.c.number.label("train"), PULSE.c.outcome)
+            found = connection.execute(
+                select(
+                    PULSE.c.number,
+                    TRAIN.c.number.label("train"),
+                    PULSE.c.outcome,
+                    func.coalesce(PULSE.c.observed_ns, PULSE.c.planned_ns).label("at_ns"),
+                )
                 .select_from(PULSE.outerjoin(TRAIN, PULSE.c.train_id == TRAIN.c.id))
                 .where(
                     PULSE.c.session_id == row.id,
@@ -84,9 +92,11 @@ def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
                 )
                 .order_by(PULSE.c.number)
             )
+            pulses = found.all()
             given = tuple(
                 GivenPulse(one.number, one.train, one.outcome != "unplanned") for one in pulses
             )
+            last_ns = max((one.at_ns for one in pulses if one.at_ns is not None), default=None)
             chain.append(
                 PastSession(
                     uid=row.uid,
@@ -96,7 +106,16 @@ def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
                     authority_digest=row.authority_digest,
                     resumed_by=later,
                     given=given,
+                    last_given_unix_ns=None
+                    if last_ns is None
+                    else _unix_ns(row.origin_wall) + last_ns,
                 )
             )
             later, wanted = row.uid, row.resumes_uid
     return tuple(chain)
+
+
+def _unix_ns(wall: str) -> int:
+    """Return a wall time of the record as Unix time, exact to its microseconds."""
+    since = datetime.fromisoformat(wall) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(microseconds=1) * 1_000
