@@ -50,8 +50,8 @@ def rate_doubt(offsets_ns: Sequence[int], seen_ns: Sequence[int]) -> str:
     if abs(drift) <= limit or abs(middle) <= limit / 4 or (drift > 0) != (middle > 0):
         return ""
     return (
-        f"the stimulator's pulses drifted by {drift / 1e6:+.0f} ms over {span / 1e9:.2f} s: it gave "
-        "another rate than it was set to"
+        f"the stimulator's pulses drifted by {drift / 1e6:+.0f} ms over {span / 1e9:.2f} s: it "
+        "gave another rate than it was set to"
     )
 
 
