@@ -76,7 +76,7 @@ RULES: list[tuple[str, TrainSeen, str, bool, int]] = [
     ("a report a burst", seen(6, 3, "R..R..", BURST), "RiiRii", False, 0),
     ("one burst missing", seen(6, 3, "R.....", BURST), "Rii???", True, 0),
     ("bursts counted", seen(6, 3, "R..R..", BURST, counted=2), "RiiRii", False, 0),
-    ("bursts counted, pulses reported", seen(6, 3, "RRRR.R", counted=2), "RRRRiR", False, 0),
+    ("bursts counted, pulses reported", seen(6, 3, "RRRR.R", counted=2), "RRRR?R", True, 0),
     ("pulses counted", seen(6, 3, "R..R..", BURST, counted=6), "RiiRii", False, 0),
     ("too few for either", seen(6, 3, "R..R..", BURST, counted=5), "R??R??", True, 0),
     ("two pulses given of six", seen(6, 3, "R..R..", counted=2), "R??R??", True, 0),

@@ -54,8 +54,8 @@ def while_setting(done: Rehearsal) -> bool:
     ("act", "words"),
     [
         (lambda it: it.panel.turn_knob(-7), "Set nothing at the stimulator"),
-        (lambda it: it.panel.unplug_coil(), "the coil is missing"),
-        (lambda it: it.panel.plug_coil(COILS[82]), "the coil is MC-B70; the session began with"),
+        (lambda it: it.panel.unplug_coil(), "coil is missing"),
+        (lambda it: it.panel.plug_coil(COILS[82]), "coil is MC-B70; the session began with"),
         (lambda it: it.panel.press_enable(enabled=False), "disarmed by itself or at its panel"),
         (lambda it: it.panel.show_page(Page.CONFIGURATION), "somebody used the panel"),
         (lambda it: it.panel.press_trigger(), "nobody commanded"),

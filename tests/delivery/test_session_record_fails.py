@@ -347,7 +347,7 @@ def test_a_second_session_on_the_same_database_is_refused_by_the_lock(tmp_path: 
         if done.commands and not seconds:
             second = Rehearsal(content=plain(), database=database)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(session, "reconcile", None)
+                patch.setattr(session, "recover_locked", None)
                 seconds.append(second.run())
 
     done.publish = show

@@ -226,6 +226,8 @@ def test_a_command_with_a_due_time_is_written_then_and_not_before(
         due_ns = rig.clock.now_ns() + ahead_ms * MS
         assert getattr(stimulator, call)(due_ns + 2 * MS, due_ns) is not None
         assert [one.at_ns for one in rig.stimulating] == [due_ns]
+        stimulator.disarm()
+        stimulator.poll(rig.clock.now_ns() + S)
         late_ns = rig.clock.now_ns() + 50 * MS
         assert getattr(stimulator, call)(late_ns - 1, late_ns) is None
         assert len(rig.stimulating) == 1

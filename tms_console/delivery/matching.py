@@ -198,11 +198,13 @@ class ReportMatcher:
     ) -> bool:
         """True if reports that do not fit their pulses fit others: one is missing, one is extra.
 
-        A line that stalled and caught up gives reports that fit nobody's time.
+        A line that stalled and caught up gives many reports at one pulse's time instead.
         """
         off = [held[number] for at, number in pairs if not self._fits(rest[at], held[number])]
-        elsewhere = sum(any(self._fits(index, report) for index in rest) for report in off)
-        return 2 * elsewhere > len(off)
+        others = {
+            next((index for index in rest if self._fits(index, report)), None) for report in off
+        }
+        return 2 * len(others - {None}) > len(off)
 
     def _match(self, index: int, report: PulseReport) -> tuple[Verdict, int | None]:
         base_ns = report.at_ns - self.offsets_ns[index]

@@ -32,7 +32,7 @@ def rate_doubt(offsets_ns: Sequence[int], seen_ns: Sequence[int]) -> str:
     """Return a sentence if the reports of a train drift away from its schedule, else "".
 
     The median of the last third against that of the first, and the middle third must have gone
-    part of the way: a line that stalled at the end is no other rate.
+    part of the way (0.2 to 0.8): a line that stalled at the beginning or the end is no other rate.
 
     Args:
         offsets_ns: When the reported pulses were due, from the first of the train.
@@ -46,8 +46,8 @@ def rate_doubt(offsets_ns: Sequence[int], seen_ns: Sequence[int]) -> str:
     middle = statistics.median(late[third:-third]) - first
     drift = statistics.median(late[-third:]) - first
     span = statistics.median(offsets_ns[-third:]) - statistics.median(offsets_ns[:third])
-    limit = max(LEAST_DRIFT_NS, RATE_TOLERANCE * span)
-    if abs(drift) <= limit or abs(middle) <= limit / 4 or (drift > 0) != (middle > 0):
+    part = middle / drift if drift else 0.0
+    if abs(drift) <= max(LEAST_DRIFT_NS, RATE_TOLERANCE * span) or not 0.2 <= part <= 0.8:  # noqa: PLR2004
         return ""
     return (
         f"the stimulator's pulses drifted by {drift / 1e6:+.0f} ms over {span / 1e9:.2f} s: it "
