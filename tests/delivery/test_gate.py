@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from drivers.interface import Capabilities, DeviceIdentity, DeviceStatus, ReportKind, TrainTiming
+from protocols.limits import Finding, Level
 from protocols.pattern import Train
 from tests.delivery.plans import TEN_HZ
 from tms_console.delivery.gate import (
@@ -161,3 +162,16 @@ def test_every_refusal_is_told_at_once() -> None:
     with pytest.raises(GateRefused) as caught:
         require(check_session(facts))
     assert [one.code for one in caught.value.refusals] == ["simulated", "disk", "coil"]
+
+
+def test_a_finding_that_blocks_closes_the_gate_and_others_do_not() -> None:
+    """A caution is a physician's to answer; what cannot be given is nobody's."""
+    caution = Finding(Level.CAUTION, "train-outside-chen", "Outside Chen.", "Chen 1997", "recalled")
+    block = Finding(Level.BLOCK, "not-deliverable", "Above 100 %MSO.", "", "computed")
+    passed, refused = (
+        next(one for one in check_session(replace(SESSION, findings=found)) if one.code == "limits")
+        for found in ((caution,), (caution, block))
+    )
+    assert passed.answer is Answer.PASSED
+    assert refused.answer is Answer.REFUSED
+    assert refused.sentence == "Above 100 %MSO."

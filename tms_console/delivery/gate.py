@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.interface import Capabilities, DeviceStatus
+from protocols.limits import Finding, Level
 from protocols.pattern import Train
 
 COIL_STOP_C = 41
@@ -78,6 +79,7 @@ class SessionFacts:
         capabilities: What the stimulator can do.
         status: What it said of itself just now.
         loads: Every train with the highest %MSO it may be given at.
+        findings: What the review against the published limits found.
     """
 
     kind: str
@@ -90,6 +92,7 @@ class SessionFacts:
     capabilities: Capabilities
     status: DeviceStatus
     loads: Sequence[tuple[Train, int]]
+    findings: Sequence[Finding] = ()
 
 
 def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
@@ -103,6 +106,7 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
         _disk(facts.free_bytes),
         _wall_clock(facts.behind_s),
         _deliverable(facts),
+        _limits(facts.findings),
         _coil_present(facts.status),
         _temperature(facts.status),
         _device_problem(facts.status),
@@ -238,6 +242,18 @@ def _wall_clock(behind_s: float) -> CheckResult:
 
 def _deliverable(facts: SessionFacts) -> CheckResult:
     return _made_by_device(facts.capabilities, facts.loads)
+
+
+def _limits(findings: Sequence[Finding]) -> CheckResult:
+    """Only findings that block whoever asks; the others are a physician's to answer."""
+    blocking = [one.sentence for one in findings if one.level is Level.BLOCK]
+    found = f"{len(findings)} findings against the published limits, on record"
+    return _result(
+        "limits",
+        not blocking,
+        " ".join(blocking) if blocking else f"{found}; none of them blocks.",
+        "Prescribe what can be given.",
+    )
 
 
 def _made_by_device(capabilities: Capabilities, loads: Sequence[tuple[Train, int]]) -> CheckResult:

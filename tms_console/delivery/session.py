@@ -23,6 +23,7 @@ from drivers.simulator.faults import parse_fault
 from drivers.simulator.memory_link import MemoryLink
 from drivers.simulator.proof import NotProved, Proof, control_address, prove_simulated
 from protocols.canonical import ContentError, JsonValue
+from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
 from protocols.prescription import SessionContent
 from tms_console.clock import RealClock, VirtualClock
@@ -353,6 +354,7 @@ class _Session:
                 capabilities=self._stimulator.capabilities,
                 status=self._stimulator.status(),
                 loads=loads,
+                findings=self._findings(),
             )
         )
         refused = refusals(checks)
@@ -371,6 +373,12 @@ class _Session:
                 detail=words,
             )
         ).wait(5.0)
+
+    def _findings(self) -> tuple[Finding, ...]:
+        """Review the content against the published limits and this very stimulator."""
+        device = self._stimulator.capabilities
+        limits = DeliverableLimits(max(1, device.min_pct_mso), device.max_pct_mso, device.refusal)
+        return review(self._content, limits, None)
 
     def _prepare_first_train(self, plan: Plan) -> None:
         """Set the stimulator for the first train; a change of waveform may take it many seconds."""
@@ -452,10 +460,12 @@ class _Session:
         helped: dict[str, str],
     ) -> None:
         """Put on record what was authorised, what the gate said and how the host is set up."""
+        findings = [asdict(one) | {"level": one.level.value} for one in self._findings()]
         gate = [asdict(check) | {"answer": check.answer.value} for check in checks]
         for kind, detail in (
             (EventKind.STATE, "authority " + rfc8785.dumps(self._order.content).decode()),
             (EventKind.GATE, "passed " + rfc8785.dumps(gate).decode()),
+            (EventKind.GATE, "findings " + rfc8785.dumps(findings).decode()),
             (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),
         ):
             writer.submit(
