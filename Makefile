@@ -29,8 +29,7 @@ test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage and a
 	if [ -n '$(COVERAGE)' ]; then rm -f .coverage .coverage.*; fi; \
 	$(BIN)/python -m pytest $$options
 ifdef COVERAGE
-	@$(BIN)/coverage combine --quiet; \
-	$(BIN)/coverage report --include='tms_console/*,protocols/*,drivers/*' --skip-covered; \
+	@$(BIN)/coverage report --include='tms_console/*,protocols/*,drivers/*' --skip-covered; \
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95 --format=total
 endif
 
