@@ -336,7 +336,8 @@ class Giver:
             return ShotDoubtful(f"the stimulator refused: {error}. {DEVICE_REMEDY}")
         except DeliveryUncertain as error:
             commanded_ns = self._journal.since_origin(error.commanded_ns)
-            hand.command(commanded_ns, commanded_ns)
+            answers_from_ns = self._journal.since_origin(error.answers_from_ns)
+            hand.command(commanded_ns, commanded_ns, answers_from_ns)
             return self._resolve_doubt(hand, error)
         except NotConnected:
             if hand.commanded_ns is None:

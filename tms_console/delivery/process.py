@@ -272,6 +272,6 @@ def deliver_for_a_window(software_version: str, disarmed: str) -> None:
     process = DeliveryProcess(
         commands_fd, messages_fd, software_version=software_version, disarmed=disarmed
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, process.end_by_signal)
+    signal.signal(signal.SIGTERM, process.end_by_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the window, which says Stop
     process.serve()

@@ -95,6 +95,7 @@ class SessionRunner:
         self._publish = joined.publish
         self._state: State = Idle()
         self._shown = True
+        self._got_to = 0
         self.closed_on_record = False
         unplanned = UnplannedNumbers(self._plan.numbered_to)
         self._listener = Listener(
@@ -249,9 +250,12 @@ class SessionRunner:
     def _show(self) -> None:
         """Publish where the session stands."""
         giver, listener = self._giver, self._listener
+        if not isinstance(self._state, Ended | Idle):
+            self._got_to = self._state.progress.next
         in_hand = 0 if giver.hand is None else giver.hand.delivered
         counts = Counts(
             at_ns=self._journal.now_ns(),
+            last_shot=self._got_to,
             delivered=giver.delivered + in_hand,
             unknown=giver.unknown,
             unplanned=listener.unplanned.count,

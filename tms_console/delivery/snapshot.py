@@ -49,9 +49,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the engine does not know: pulses, and what the stimulator last said."""
+    """What the state does not say: pulses, the shot it got to, and what the stimulator said."""
 
     at_ns: int
+    last_shot: int
     delivered: int
     unknown: int
     unplanned: int
@@ -64,8 +65,7 @@ def snapshot_of(plan: Plan, state: State, counts: Counts) -> Snapshot:
     """Return what is shown of a session in this state."""
     progress = None if isinstance(state, Ended | Idle) else state.progress
     shift_ns = 0 if progress is None else progress.shift_ns
-    at_rest = 0 if isinstance(state, Idle) else len(plan.shots) - 1
-    shot = plan.shots[at_rest if progress is None else progress.next]
+    shot = plan.shots[counts.last_shot if progress is None else progress.next]
     reason = ""
     if isinstance(state, Ended):
         reason = state.reason
