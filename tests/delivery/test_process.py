@@ -281,6 +281,18 @@ def test_a_remark_without_a_session_goes_back_to_the_window() -> None:
     assert back == pipe.Unrecorded(remark)
 
 
+def test_packages_in_the_working_folder_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder named `drivers` where the program is started must not replace what drives."""
+    for package in ("drivers", "tms_console"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise SystemExit('foreign')")
+    monkeypatch.chdir(tmp_path)
+    with window() as seen:
+        assert isinstance(seen.until(lambda one: isinstance(one, pipe.Ready)), pipe.Ready)
+
+
 def test_garbage_on_the_pipe_ends_the_process_without_a_session() -> None:
     done = subprocess.run(
         delivery_command(), input=b"\xff" * 64, capture_output=True, timeout=PATIENCE_S, check=False

@@ -35,7 +35,8 @@ def delivery_command(disarm_first: tuple[str, str] | None = None) -> list[str]:
     """Return the command that starts the delivering process: this very program again."""
     program = [sys.executable]
     if not getattr(sys, "frozen", False):
-        program += ["-m", "tms_console.cli"]
+        # -P: never a package that happens to lie in the folder this is started from
+        program += ["-P", "-m", "tms_console.cli"]
     options = [] if disarm_first is None else ["--disarm-first", *disarm_first]
     return [*program, "_deliver", *options]
 
