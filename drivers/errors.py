@@ -65,11 +65,14 @@ class DeliveryUncertain(StimulatorError):
 
     Attributes:
         commanded_ns: When its bytes went to the port.
+        answers_from_ns: A report that came before this is of another stimulus; `commanded_ns` if
+            the line says nothing about it.
     """
 
-    def __init__(self, message: str, commanded_ns: int) -> None:
+    def __init__(self, message: str, commanded_ns: int, answers_from_ns: int = 0) -> None:
         super().__init__(message)
         self.commanded_ns = commanded_ns
+        self.answers_from_ns = answers_from_ns or commanded_ns
 
 
 class StopRequested(StimulatorError):

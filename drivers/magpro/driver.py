@@ -345,7 +345,7 @@ class MagProStimulator:
         while not self._talk.running and not self._first_report(answers_from_ns):
             if self._clock.now_ns() >= deadline_ns:
                 return self._ask_whether_started(commanded_ns, answers_from_ns)
-            self._receive_or_doubt(deadline_ns, commanded_ns)
+            self._receive_or_doubt(deadline_ns, commanded_ns, answers_from_ns)
         report = self._first_report(answers_from_ns)
         accepted_ns = self._clock.now_ns() if report is None else report.at_ns
         return StartReceipt(commanded_ns, accepted_ns, answers_from_ns)
@@ -373,33 +373,35 @@ class MagProStimulator:
                     f"{self._port}: the pulse was triggered and the unit reported nothing within "
                     f"{self._deadlines.start_ns // MILLISECOND} ms",
                     commanded_ns,
+                    answers_from_ns,
                 )
-            self._receive_or_doubt(deadline_ns, commanded_ns)
+            self._receive_or_doubt(deadline_ns, commanded_ns, answers_from_ns)
         return report
 
-    def _receive_or_doubt(self, until_ns: int, commanded_ns: int) -> None:
+    def _receive_or_doubt(self, until_ns: int, commanded_ns: int, answers_from_ns: int) -> None:
         """Wait for bytes after a stimulating command; whatever goes wrong now is doubt."""
         try:
             self._talk.stop_if_requested()
             self._talk.receive(until_ns)
         except StopRequested as error:
             raise DeliveryUncertain(
-                f"{self._port}: stopped before the unit answered", commanded_ns
+                f"{self._port}: stopped before the unit answered", commanded_ns, answers_from_ns
             ) from error
         except NotConnected as error:
-            raise DeliveryUncertain(str(error), commanded_ns) from error
+            raise DeliveryUncertain(str(error), commanded_ns, answers_from_ns) from error
 
     def _ask_whether_started(self, commanded_ns: int, answers_from_ns: int) -> StartReceipt:
         """The start was not confirmed: ask, and never send it again."""
         try:
             state = self._talk.ask(GetStatus2(), Status2)
         except (LinkFault, NotConnected, StopRequested) as error:
-            raise DeliveryUncertain(str(error), commanded_ns) from error
+            raise DeliveryUncertain(str(error), commanded_ns, answers_from_ns) from error
         if state.running or self._first_report(answers_from_ns) is not None:
             return StartReceipt(commanded_ns, self._clock.now_ns(), answers_from_ns)
         raise DeliveryUncertain(
             f"{self._port}: the unit did not confirm the start and says that no train runs",
             commanded_ns,
+            answers_from_ns,
         )
 
     def _first_report(self, since_ns: int) -> PulseReport | None:

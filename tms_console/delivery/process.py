@@ -47,6 +47,7 @@ class Outbox:
         self._descriptor = descriptor
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._newest: deque[Snapshot] = deque(maxlen=1)
+        self._ordering = threading.Lock()
         self._something = threading.Event()
         self._closing = False
         self._give_up_at_s = float("inf")
@@ -61,7 +62,8 @@ class Outbox:
     def say(self, message: pipe.Message) -> None:
         """Send a message; the oldest is dropped if too many wait (the record has it all)."""
         self._queue_newest()  # what was shown before comes before
-        self._waiting.append(pipe.encode(pipe.MESSAGES, message))
+        with self._ordering:
+            self._waiting.append(pipe.encode(pipe.MESSAGES, message))
         self._something.set()
 
     def close(self) -> None:
@@ -94,7 +96,8 @@ class Outbox:
         return True
 
     def _queue_newest(self) -> None:
-        with contextlib.suppress(IndexError):
+        """Queue it whole: between taking it and queueing it nothing may slip in (no I/O here)."""
+        with self._ordering, contextlib.suppress(IndexError):
             newest = self._newest.pop()
             self._waiting.append(pipe.encode(pipe.MESSAGES, pipe.Stands(newest)))
 
