@@ -55,6 +55,21 @@ def test_whatever_ends_a_session_comes_before_everything_that_waits(
     assert controls.stop_requested(), "taking an order does not answer the driver"
 
 
+def test_of_several_ends_the_first_comes_first() -> None:
+    """The first reason is why the session ended; the window's going away only followed it."""
+    controls = Controls()
+    controls.pause("a cough")
+    controls.stop("enough")
+    controls.lose_host("gone")
+    controls.fail("full")
+    assert controls.take() == [
+        StopPressed("enough"),
+        PausePressed("a cough"),
+        HostLost("gone"),
+        Faulted("full"),
+    ]
+
+
 def test_once_the_end_has_begun_the_driver_is_left_in_peace_to_disarm() -> None:
     """`disarm` itself must not be interrupted by the stop that caused it."""
     controls = Controls()

@@ -100,10 +100,21 @@ def test_a_rest_too_short_for_the_checks_is_refused_with_what_could_be_prescribe
         plan(pattern(TEN_HZ, 2, Fraction(3, 2)))
 
 
-def test_bursts_at_one_hertz_are_refused_because_each_command_would_give_a_whole_burst() -> None:
+@pytest.mark.parametrize("rate_hz", [Fraction(1), Fraction(1, 2)])
+def test_bursts_at_one_hertz_or_slower_are_refused_in_a_sentence_of_their_own(
+    rate_hz: Fraction,
+) -> None:
     """Pulse by pulse is one pulse a command; a burst waveform would give three for each."""
-    with pytest.raises(NotPlannable):
-        plan(pattern(Train(3, Fraction(1), Burst(3, Fraction(50)))))
+    words = (
+        rf"^train 1 has bursts at {float(rate_hz):g} Hz: .* only single pulses can be prescribed"
+    )
+    with pytest.raises(NotPlannable, match=words):
+        plan(pattern(Train(3, rate_hz, Burst(3, Fraction(50)))))
+
+
+def test_bursts_just_above_one_hertz_are_the_stimulators_to_time() -> None:
+    one = plan(pattern(Train(3, Fraction(11, 10), Burst(3, Fraction(50)))))
+    assert [(shot.pulses, shot.host_timed) for shot in one.shots] == [(9, False)]
 
 
 def test_the_bounds_the_pause_and_the_latest_pulse_are_the_contents() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from protocols.prescription import SessionContent, rehearsal_content
 from protocols.protocol import load_library
+from tests.delivery.plans import MS
+from tests.delivery.sessions import rows
 from tms_console import main
 from tms_console.delivery import pipe
 from tms_console.delivery.order import EmulatorOrder
@@ -121,6 +123,49 @@ def test_the_trains_of_the_whole_chain_count() -> None:
 def test_a_session_of_which_nothing_was_given_begins_anew() -> None:
     point = resumption((past(),), plan("itbs-600").shots, "digest", TODAY)
     assert (point.first_shot, point.given) == (0, 0)
+
+
+UNIX_NS = round(TODAY.timestamp()) * 1_000_000_000
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("given_ago_s", "not_before_s"),
+    [(3, 5.16), (8.16, 0), (600, -591.84), (-900, 8.16)],
+    ids=["rests on", "just over", "long over", "a pulse of the future counts as now"],
+)
+def test_the_rest_after_the_last_pulse_is_kept_over_a_stop(
+    given_ago_s: float, not_before_s: float
+) -> None:
+    """Theta burst of 1.84 s every 10 s: 8.16 s of rest; a fast rehearsal lies in the future."""
+    last_ns = UNIX_NS - round(given_ago_s * 1e9)
+    chain = (past((1, 1), (30, 1), last_given_unix_ns=last_ns),)
+    point = resumption(chain, plan("itbs-600").shots, "digest", TODAY)
+    assert point.first_shot == 1
+    assert point.not_before_unix_ns - UNIX_NS == pytest.approx(not_before_s * 1e9, abs=MS)
+
+
+def test_the_latest_pulse_of_the_whole_chain_counts_for_the_rest() -> None:
+    chain = (
+        past(uid="second", last_given_unix_ns=None),
+        past((31, 2), last_given_unix_ns=UNIX_NS - 2 * S, uid="first"),
+        past((1, 1), last_given_unix_ns=UNIX_NS - 60 * S, uid="zeroth"),
+    )
+    point = resumption(chain, plan("itbs-600").shots, "digest", TODAY)
+    assert point.not_before_unix_ns - UNIX_NS == pytest.approx(6.16 * S, abs=MS)
+
+
+def test_when_the_last_pulse_was_given_is_read_from_the_record(tmp_path: Path) -> None:
+    first = rehearse(tmp_path, "itbs-600", "coil_removed@100")
+    (session,) = session_chain(open_database(tmp_path / "r.db"), first.session_uid)
+    pulses = session_pulses(open_database(tmp_path / "r.db"), first.session_uid)
+    origin, observed_ns = rows(
+        tmp_path / "r.db",
+        "SELECT origin_wall, (SELECT max(observed_ns) FROM pulse) FROM session",
+    )[0]
+    origin_ns = round(datetime.fromisoformat(origin).timestamp() * 1e6) * 1_000
+    assert pulses.number.size
+    assert session.last_given_unix_ns == pytest.approx(origin_ns + observed_ns, abs=2_000)
 
 
 @pytest.mark.parametrize(
