@@ -274,3 +274,25 @@ def test_a_counter_that_began_anew_invents_no_pulses(truth: Truth, more: int) ->
     assert settled.uncommanded == 0
     assert settled.outcomes == settle_train(replace(of, counted=None)).outcomes
     assert settled.doubt
+
+
+@given(st.integers(1, 8), st.sampled_from([2, 3, 5]), st.data())
+def test_a_count_of_bursts_never_vouches_for_a_pulse_of_a_device_that_reports_pulses(
+    bursts: int, burst: int, data: st.DataObject
+) -> None:
+    """Every burst was given, and one pulse of it perhaps not: without a report nobody knows."""
+    pulses = bursts * burst
+    missing = data.draw(st.sets(st.integers(0, pulses - 1), min_size=1, max_size=3))
+    of = TrainSeen(
+        offsets(pulses, burst),
+        burst,
+        frozenset(range(pulses)) - missing,
+        ReportMode.PER_PULSE,
+        TrainEnd.RAN_OUT,
+        counted=bursts,
+    )
+    settled = settle_train(of)
+    assert settled.doubt
+    assert [index for index, one in enumerate(settled.outcomes) if one == UNKNOWN] == sorted(
+        missing
+    )
