@@ -1,4 +1,4 @@
-"""Giving one shot: check, put on record, arm, command once, follow, settle.
+"""Giving one shot: check, put on record, arm, command once, follow it to its end.
 
 The order of these steps is the engine's; that each command goes out at most once is kept here and
 in the drivers.
@@ -6,17 +6,15 @@ in the drivers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from drivers.errors import (
     DeliveryUncertain,
-    LinkFault,
     NotConnected,
     PulseRefused,
     SettingsRefused,
-    StopRequested,
 )
 from drivers.interface import (
     Capabilities,
@@ -31,13 +29,13 @@ from drivers.interface import (
 )
 from protocols.prescription import SessionContent
 from tms_console.delivery.gate import GateRefused, TrainFacts, check_train, require
-from tms_console.delivery.in_hand import InHand, Tally
+from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.journal import Journal, Ticket
 from tms_console.delivery.listening import UNCOMMANDED, Listener
-from tms_console.delivery.matching import ReportMode
-from tms_console.delivery.outcomes import COUNTER_MODULUS, TrainEnd, counted_between
+from tms_console.delivery.outcomes import TrainEnd
 from tms_console.delivery.plan import Plan, Shot
 from tms_console.delivery.realised import RealisedCheck, rate_doubt
+from tms_console.delivery.settling import DRAIN_NS, OpenTrain, Settler
 from tms_console.delivery.states import (
     CameDue,
     Check,
@@ -54,7 +52,6 @@ from tms_console.delivery.states import (
 from tms_console.records.operations import (
     BeginPulse,
     BeginTrain,
-    EndTrain,
     EventKind,
     TrainOutcome,
 )
@@ -79,9 +76,6 @@ NOBODY_KNOWS = "Nobody knows whether it was given, so it counts as given"
 DEVICE_REMEDY = "See what the stimulator's screen says before anything else is given."
 
 DOSE_REMEDY = "Compare the intensity on its screen with the prescription, and check the coil."
-
-DRAIN_NS = 200_000_000
-"""How long late reports are listened for after a disarm, or after a train with reports missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,33 +114,11 @@ class Outside:
     progressed: Callable[[], None]
 
 
-@dataclass(slots=True)
-class _OpenTrain:
-    """The train in hand, over all its shots."""
-
-    number: int
-    counter: int | None
-    on_record: bool = False
-    started_ns: int | None = None
-    ended_ns: int | None = None
-    delivered: int = 0
-
-    def add(self, shot: Shot, tally: Tally) -> None:
-        """Count a shot; a host-timed train starts and ends with its own pulses."""
-        self.delivered += tally.delivered
-        if shot.host_timed and tally.delivered:
-            self.ended_ns = tally.last_pulse_ns
-            if self.started_ns is None:
-                self.started_ns = tally.last_pulse_ns
-
-
 class Giver:
     """Gives the shots of one session, one at a time.
 
     Attributes:
-        hand: The shot in hand, from its row to its outcome.
-        delivered: Pulses known to be given, those of the shot in hand not counted.
-        unknown: Pulses of which nobody knows.
+        settler: Holds the shot in hand and settles it.
     """
 
     def __init__(
@@ -164,12 +136,8 @@ class Giver:
         self._stimulator = stimulator
         self._journal = journal
         self._listener = listener
-        self._train: _OpenTrain | None = None
-        self._mode = ReportMode.UNKNOWN
         self._realised = RealisedCheck()
-        self.hand: InHand | None = None
-        self.delivered = 0
-        self.unknown = 0
+        self.settler = Settler(stimulator, journal, listener)
 
     # Before the command ---------------------------------------------------------------------
 
@@ -202,7 +170,7 @@ class Giver:
         self._listener.set_to = check.intensity_pct_mso
         if shot.opens_train:
             counter = self._stimulator.stimulus_count()
-            self._train = _OpenTrain(shot.scheduled.number, counter)
+            self.settler.train = OpenTrain(shot.scheduled.number, counter)
         self._journal.flush_frames()
         return Checked(self._journal.now_ns())
 
@@ -210,7 +178,7 @@ class Giver:
         may = self._may
         block = self._plan.blocks[shot.scheduled.block - 1]
         ramping = block.ramp is not None and shot.scheduled.number_in_block < block.ramp.trains
-        given = self.delivered + self.unknown + self._listener.unplanned.count
+        given = self.settler.delivered + self.settler.unknown + self._listener.unplanned.count
         return TrainFacts(
             signed_digest=may.signed_digest,
             content_digest=may.content.digest(),
@@ -235,14 +203,14 @@ class Giver:
             StopRequested: A stop was asked for.
         """
         shot = self._plan.shots[ready.shot]
-        self.hand = InHand(
+        self.settler.hand = InHand(
             session_uid=self._journal.uid,
             shot=shot,
             due_ns=ready.due_ns,
             intensity_pct_mso=ready.intensity_pct_mso,
             submit=self._journal.write,
             unplanned=self._listener.unplanned,
-            mode=self._mode,
+            mode=self.settler.mode,
         )
         ticket = self._write_rows(shot, ready)
         while not ticket.wait(0.002):
@@ -278,7 +246,7 @@ class Giver:
                     planned_ns=tuple(ready.due_ns + offset for offset in offsets),
                 )
             )
-            self._open_train().on_record = True
+            self.settler.open_train().on_record = True
             self._listener.train_on_record = train.number
         if ticket is None or shot.host_timed:
             ticket = self._journal.write(
@@ -322,7 +290,7 @@ class Giver:
             NotConnected: It is gone.
             StopRequested: A stop was asked for.
         """
-        hand = self._require_hand()
+        hand = self.settler.require_hand()
         latest_ns = self._plan.latest_pulse_ns if hand.shot.host_timed else LATEST_START_NS
         due_ns = self._journal.on_clock(deliver.due_ns)
         limit_ns = due_ns + latest_ns
@@ -373,7 +341,7 @@ class Giver:
         commanded_ns = self._journal.since_origin(receipt.commanded_ns)
         answers_from_ns = receipt.answers_from_ns or receipt.commanded_ns
         hand.command(commanded_ns, accepted_ns, self._journal.since_origin(answers_from_ns))
-        self._open_train().started_ns = accepted_ns
+        self.settler.open_train().started_ns = accepted_ns
         return self._follow(hand)
 
     def _too_late(self, hand: InHand, what: str) -> Event:
@@ -387,7 +355,7 @@ class Giver:
         if self._halted():
             return None
         self._journal.note(EventKind.FAULT, str(error))
-        counted = self._counted() if hand.shot.host_timed else None
+        counted = self.settler.counted() if hand.shot.host_timed else None
         if counted == 1:
             return self._over(hand)
         meaning = "It counts none: the pulse was not given" if counted == 0 else NOBODY_KNOWS
@@ -415,7 +383,7 @@ class Giver:
                     ended_ns = self._journal.since_origin(event.at_ns)
                 trouble = self._see(hand, event)
                 if trouble:
-                    self._rescue(hand, events[position:])
+                    self.settler.rescue(hand, events[position:])
                     return ShotDoubtful(trouble)
             if events:
                 heard_ns = self._journal.now_ns()
@@ -441,14 +409,6 @@ class Giver:
             case TrainEnded():
                 return ""
 
-    def _rescue(self, hand: InHand, events: Sequence[DeviceEvent]) -> None:
-        """Reports that came together with the trouble go on record all the same."""
-        self._listener.keep(events)
-        for event in events:
-            if isinstance(event, PulseReport):
-                at_ns = self._journal.since_origin(event.at_ns)
-                hand.report(PulseReport(at_ns, event.realised_a_us))
-
     def _after_train(self, hand: InHand, ended_ns: int | None) -> Event:
         number = hand.shot.scheduled.number
         last_due_ns = (hand.commanded_ns or 0) + hand.seen.offsets_ns[-1]
@@ -461,13 +421,15 @@ class Giver:
             return ShotDoubtful(
                 f"train {number} goes on after its time at the stimulator. {DEVICE_REMEDY}"
             )
-        self._open_train().ended_ns = self._journal.now_ns() if ended_ns is None else ended_ns
+        self.settler.open_train().ended_ns = (
+            self._journal.now_ns() if ended_ns is None else ended_ns
+        )
         return self._over(hand)
 
     def _over(self, hand: InHand) -> Event:
         """The shot is over as planned: settle it and say how it went."""
         late_ns = (hand.commanded_ns or 0) - hand.due_ns
-        tally = self._settle(TrainEnd.RAN_OUT, None)
+        tally = self.settler.settle(TrainEnd.RAN_OUT, None)
         drifted = "" if hand.shot.host_timed else rate_doubt(*hand.seen.sightings)
         if drifted:
             return ShotDoubtful(f"train {hand.shot.scheduled.number}: {drifted}. {DEVICE_REMEDY}")
@@ -476,104 +438,6 @@ class Giver:
             return ShotDoubtful(f"train {number}: {tally.doubt}. {DEVICE_REMEDY}")
         return ShotOver(tally.last_pulse_ns, late_ns)
 
-    # Settling -------------------------------------------------------------------------------
-
     def settle_all(self, outcome: TrainOutcome) -> None:
         """The session is ending: nothing stays `commanded`, no train stays open."""
-        if self.hand is not None:
-            cut_ns = self._journal.now_ns()
-            self._drain(self.hand)
-            self._settle(TrainEnd.LOST if self._listener.lost else TrainEnd.CUT, cut_ns)
-        if self._train is not None and self._train.on_record:
-            self._end_train(outcome)
-        if not self._listener.lost:
-            self._hear_last_words()
-
-    def _hear_last_words(self) -> None:
-        try:
-            self._listener.last_words()
-        except (LinkFault, NotConnected):
-            self._listener.lost = True
-
-    def _drain(self, hand: InHand) -> None:
-        """Listen for reports of pulses that were given before the disarm took effect."""
-        if self._listener.lost or hand.commanded_ns is None:
-            return
-        until_ns = self._journal.now_ns() + DRAIN_NS
-        try:
-            while self._journal.now_ns() < until_ns:
-                self._rescue(hand, self._listener.reports(until_ns))
-        except NotConnected:
-            self._listener.lost = True
-
-    def _settle(self, end: TrainEnd, cut_ns: int | None) -> Tally:
-        """Give every pulse of the shot in hand its outcome; end its train if it is the last."""
-        hand, self.hand = self._require_hand(), None
-        counted: int | None = None
-        if end is not TrainEnd.LOST and hand.commanded_ns is not None:
-            counted = self._read_counter(hand)
-        tally = hand.settle(end, cut_ns, counted)
-        self._mode = hand.mode
-        self.delivered += tally.delivered
-        self.unknown += tally.unknown
-        self._open_train().add(hand.shot, tally)
-        if end is TrainEnd.RAN_OUT and hand.shot.closes_train:
-            whole = not tally.unknown and not tally.doubt
-            self._end_train(TrainOutcome.COMPLETED if whole else TrainOutcome.FAILED)
-        return tally
-
-    def _read_counter(self, hand: InHand) -> int | None:
-        """Read the counter after a device-timed train, or when a host-timed pulse is in doubt."""
-        if hand.shot.host_timed and hand.delivered and not hand.shot.closes_train:
-            return None
-        train = self._open_train()
-        try:
-            counted = self._counted()
-            # what it counts it has reported by now: an extra pulse is not to be entered twice
-            self._rescue(hand, self._listener.reports(self._journal.now_ns()))
-        except (LinkFault, NotConnected, StopRequested) as error:
-            self._journal.note(EventKind.FAULT, f"the stimulator's counter was not read: {error}")
-            return None
-        if counted is not None:
-            self._journal.note(
-                EventKind.COUNTER,
-                f"train {train.number}: the stimulator counted {counted} since "
-                f"{(train.counter or 0) + train.delivered}, {hand.shot.pulses} were commanded",
-            )
-        return counted
-
-    def _counted(self) -> int | None:
-        """What the stimulator's counter says was given of the shot in hand."""
-        train = self._open_train()
-        if train.counter is None:
-            return None
-        set_to = self._listener.set_to
-        if self._listener.ask().intensity_pct_mso != set_to:
-            words = f"the stimulator is not at {set_to} %MSO any more: its counter proves nothing"
-            self._journal.note(EventKind.FAULT, words)
-            return None  # it lost power and counts anew, or somebody used its panel
-        counted = counted_between(train.counter, self._stimulator.stimulus_count())
-        return None if counted is None else (counted - train.delivered) % COUNTER_MODULUS
-
-    def _end_train(self, outcome: TrainOutcome) -> None:
-        train, self._train = self._open_train(), None
-        self._listener.train_on_record = None
-        self._journal.write(
-            EndTrain(
-                session_uid=self._journal.uid,
-                train_number=train.number,
-                started_ns=train.started_ns,
-                ended_ns=train.ended_ns,
-                outcome=outcome,
-            )
-        )
-
-    def _open_train(self) -> _OpenTrain:
-        if self._train is None:
-            raise RuntimeError("no train is open")
-        return self._train
-
-    def _require_hand(self) -> InHand:
-        if self.hand is None:
-            raise RuntimeError("no shot is in hand")
-        return self.hand
+        self.settler.settle_all(outcome)

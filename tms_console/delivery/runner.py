@@ -205,7 +205,7 @@ class SessionRunner:
 
     def _release_writer(self) -> None:
         """Let the writer write again, unless the command it is held for comes next."""
-        if self._giver.hand is None or self._giver.hand.commanded_ns is not None:
+        if self._giver.settler.hand is None or self._giver.settler.hand.commanded_ns is not None:
             self._journal.writer.release()
 
     def _watch(self) -> Event | None:
@@ -252,12 +252,12 @@ class SessionRunner:
         giver, listener = self._giver, self._listener
         if not isinstance(self._state, Ended | Idle):
             self._got_to = self._state.progress.next
-        in_hand = 0 if giver.hand is None else giver.hand.delivered
+        in_hand = 0 if giver.settler.hand is None else giver.settler.hand.delivered
         counts = Counts(
             at_ns=self._journal.now_ns(),
             last_shot=self._got_to,
-            delivered=giver.delivered + in_hand,
-            unknown=giver.unknown,
+            delivered=giver.settler.delivered + in_hand,
+            unknown=giver.settler.unknown,
             unplanned=listener.unplanned.count,
             intensity_pct_mso=listener.set_to or 0,
             coil_temperature_c=listener.temperature_c,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +18,12 @@ import rfc8785
 from drivers import registry
 from drivers.errors import StimulatorError
 from drivers.interface import Capabilities, Clock, Frame, Stimulator, TrainSettings, TrainTiming
-from drivers.link import Link
-from drivers.simulator.faults import parse_fault
-from drivers.simulator.memory_link import MemoryLink
-from drivers.simulator.proof import NotProved, Proof, control_address, prove_simulated
+from drivers.simulator.proof import Proof
 from protocols.canonical import ContentError, JsonValue
 from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
 from protocols.prescription import SessionContent
-from tms_console.clock import RealClock, VirtualClock
+from tms_console.clock import RealClock
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.gate import (
     CheckResult,
@@ -37,7 +34,8 @@ from tms_console.delivery.gate import (
 )
 from tms_console.delivery.giving import Authorised
 from tms_console.delivery.journal import FrameBuffer, Journal
-from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
+from tms_console.delivery.order import SessionOrder
+from tms_console.delivery.place import CannotBegin, Place, open_place
 from tms_console.delivery.plan import (
     NotPlannable,
     Plan,
@@ -114,29 +112,6 @@ class SessionResult:
     found: tuple[str, ...] = ()
 
 
-class CannotBegin(Exception):
-    """No session began; the message says why and what to do.
-
-    Attributes:
-        checks: What the gate said, if it was asked.
-    """
-
-    def __init__(self, message: str, checks: Sequence[CheckResult] = ()) -> None:
-        super().__init__(message)
-        self.checks = tuple(checks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What a session is delivered with, opened."""
-
-    clock: Clock
-    link: Link
-    driver: str
-    port: str
-    proof: Callable[[Stimulator], Proof | None]
-
-
 def _nobody_waits(uid: str, checks: tuple[CheckResult, ...]) -> None:
     """Called where nobody wants to know that a session began."""
 
@@ -189,47 +164,12 @@ def _with_device(
     order: SessionOrder, content: SessionContent, database: Database, around: Surroundings
 ) -> SessionResult:
     frames = FrameBuffer()
-    place = _place(order)
+    place = open_place(order.device)
     entry = registry.driver_entry(place.driver)
     stop_requested = around.controls.stop_requested
     with entry.open(place.link, place.clock, frames, stop_requested) as stimulator:
         session = _Session(order, content, database, around, place)
         return session.run(stimulator, frames)
-
-
-def _place(order: SessionOrder) -> _Place:
-    device = order.device
-    if isinstance(device, PortOrder):
-        clock = RealClock()
-        entry = registry.driver_entry(device.driver)
-        link = registry.open_port(device.port, entry.baud_rate, clock)
-        return _Place(clock, link, device.driver, device.port, _prover(device, link))
-    return _built_here(device)
-
-
-def _built_here(device: EmulatorOrder) -> _Place:
-    clock = VirtualClock() if device.virtual else RealClock()
-    log = None if device.pulse_log is None else Path(device.pulse_log)
-    try:
-        faults = [parse_fault(text) for text in device.faults]
-    except ValueError as error:
-        raise CannotBegin(str(error)) from error
-    emulator = registry.build_emulator(device.name, seed=device.seed, faults=faults, pulse_log=log)
-    proof = Proof.built_here(emulator)
-    driver = registry.driver_of_emulator(device.name)
-    return _Place(clock, MemoryLink(emulator, clock), driver, "memory", lambda _: proof)
-
-
-def _prover(device: PortOrder, link: Link) -> Callable[[Stimulator], Proof | None]:
-    def prove(stimulator: Stimulator) -> Proof | None:
-        try:
-            return prove_simulated(
-                control_address(device.port), link, lambda: stimulator.identify().serial
-            )
-        except NotProved:
-            return None
-
-    return prove
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +190,7 @@ class _Session:
         content: SessionContent,
         database: Database,
         around: Surroundings,
-        place: _Place,
+        place: Place,
     ) -> None:
         self._order = order
         self._content = content
