@@ -30,7 +30,7 @@ from protocols.pattern import BlockPattern, Burst, Convention, Interval, Ramp, T
 from protocols.prescription import FixedBlock, SessionContent
 from protocols.terms import Side, ThresholdKind
 from tms_console.clock import VirtualClock
-from tms_console.delivery import session
+from tms_console.delivery import place
 from tms_console.delivery.controls import Controls, Order
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
@@ -249,7 +249,7 @@ class Rehearsal:
         told = CommitHooks(hooks.before_commit, self._committed(hooks.after_commit))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "build_emulator", self._build)
-            patch.setattr(session, "MemoryLink", self._join)
+            patch.setattr(place, "MemoryLink", self._join)
             around = Surroundings(
                 self.controls,
                 self._show,
