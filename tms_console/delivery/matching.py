@@ -254,6 +254,8 @@ class ReportMatcher:
     def _earliest_ns(self, index: int) -> int:
         """A pulse cannot be reported before the start command plus its own offset."""
         offset_ns = self.offsets_ns[index]
+        if not offset_ns:
+            return self.commanded_ns  # one clock saw both: nothing is early by its grain
         drift_ns = offset_ns * DRIFT_PER_S // 1_000_000_000
         return self.commanded_ns + offset_ns - EARLY_NS - drift_ns
 
