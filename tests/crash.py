@@ -44,6 +44,7 @@ from tms_console.records.heads import STATE_VARIABLE
 from tms_console.records.operations import Operation, new_uid
 from tms_console.records.reconcile import reconcile
 from tms_console.records.transactions import CommitHooks
+from tms_console.records.unsaved import read_unsaved
 from tms_console.records.verify import verify
 from tms_console.records.writer import WriterOptions
 
@@ -190,8 +191,20 @@ def examine(database: Path, log: Path) -> Seen:
 _OUTCOMES = "SELECT number, outcome FROM pulse ORDER BY number"
 
 
-def settle(database: Path, log: Path, before: Seen) -> Seen:
+def saved_beside(database: Path) -> bool:
+    """True if the session's writer put operations beside the database."""
+    beside = read_unsaved(database)
+    return beside is not None and bool(beside.operations)
+
+
+def settle(database: Path, log: Path, before: Seen, beside: bool) -> Seen:
     """Do what the next start does, twice, and check that it is honest.
+
+    Args:
+        database: What is left.
+        log: What the emulator fired.
+        before: What was on record when the session had died.
+        beside: More of the session lay beside the database then.
 
     Raises:
         Violation: It is not.
@@ -205,14 +218,13 @@ def settle(database: Path, log: Path, before: Seen) -> Seen:
     after = examine(database, log)
     require("running" not in after.states, f"sessions are {after.states}")
     require("commanded" not in after.outcomes.values(), "a pulse is still commanded")
-    saved_beside = report is not None and bool(report.imported or report.already_stored)
     for number, was in before.outcomes.items():
         now = after.outcomes.get(number)
         if was != "commanded":
             require(now == was, f"pulse {number} was {was} and is now {now}")
-        elif not saved_beside:
+        elif not beside:
             require(now == "unknown", f"pulse {number} was only commanded and is now {now}")
-    if before.states == ["running"] and not saved_beside:
+    if before.states == ["running"] and not beside:
         require(after.states == ["interrupted"], f"a killed session is {after.states}")
     require(not verify(database).running, "verify finds a session running")
     return after
@@ -294,6 +306,7 @@ def virtual_trial(number: int, rng: random.Random, counts: Sequence[Counter[str]
 def judge(told: Told, database: Path, log: Path, rng: random.Random) -> Told:
     """Check what is left, kill some reconciliations too, and check again."""
     before = examine(database, log)
+    beside = database.exists() and saved_beside(database)
     died = 0
     if database.exists():
         for _ in range(rng.choice((0, 0, 1, 3))):
@@ -302,7 +315,7 @@ def judge(told: Told, database: Path, log: Path, rng: random.Random) -> Told:
             for pulse, was in before.outcomes.items():
                 if was != "commanded":
                     require(middle.outcomes[pulse] == was, f"pulse {pulse} was {was}")
-    after = settle(database, log, before)
+    after = settle(database, log, before, beside)
     words = Counter(before.outcomes.values())
     return Told(
         told.trial,

@@ -44,6 +44,9 @@ same process and behind a pseudo-terminal), also for the stops: "idle" means tha
 ours runs.  1 Hz pulses are given here however late they are; a session does not give those later
 than its protocol allows (2 ms).  "met" shows the judged number."""
 
+PIPED_WIDTH = 170
+"""Columns of the table where there is no terminal to ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -235,6 +238,8 @@ def main() -> int:
     asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
     options = asked.parse_args()
     console = Console(stderr=options.json, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=options.json, highlight=False, width=PIPED_WIDTH)
     begun_s, load_before = time.monotonic(), load_average()
     with tempfile.TemporaryDirectory(prefix="tms-bench-", dir=options.folder) as name:
         folder = Path(name)

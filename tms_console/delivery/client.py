@@ -13,6 +13,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -65,6 +66,8 @@ class DeliveryClient:
         self._process = subprocess.Popen(
             delivery_command(disarm_first), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
         self._reader = threading.Thread(target=self._read, name="delivery-messages")
         self._reader.start()
 
@@ -78,16 +81,23 @@ class DeliveryClient:
         stream = self._process.stdin
         if stream is None:
             return False
+        data = pipe.encode(pipe.COMMANDS, command)
         try:
             with self._writing:
-                # a pipe that can be written to takes 4096 bytes at once: beats and Stop never wait
-                if not select.select([], [stream], [], TAKES_WITHIN_S)[1]:
-                    return False
-                stream.write(pipe.encode(pipe.COMMANDS, command))
-                stream.flush()
+                left = self._write(stream.fileno(), data)
         except (OSError, ValueError):
             return False
-        return True
+        if 0 < len(left) < len(data):
+            self._hang_up()  # half a command is none, and nothing after it would be understood
+        return not left
+
+    def _write(self, descriptor: int, data: bytes) -> bytes:
+        """Write what the process takes in time; return what it did not take."""
+        until_s = time.monotonic() + TAKES_WITHIN_S
+        while data and (left_s := until_s - time.monotonic()) > 0:
+            if select.select([], [descriptor], [], left_s)[1]:
+                data = data[os.write(descriptor, data) :]
+        return data
 
     def beat(self) -> bool:
         """Say that the calling thread is alive; return False if the process is gone."""
