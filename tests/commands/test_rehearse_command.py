@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from drivers.magpro.emulator import MagProEmulator
@@ -15,6 +17,7 @@ from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from drivers.simulator.pulse_log import read_pulse_log
 from tests.records.recording import begin_session, begin_train, new_database, record
 from tms_console.cli import app
+from tms_console.commands import devices
 from tms_console.records.database import Purpose, create_database, open_database
 from tms_console.records.operations import new_uid
 from tms_console.records.queries import list_sessions, session_pulses
@@ -206,6 +209,16 @@ def test_devices_says_which_step_failed_on_a_port_that_is_none(tmp_path: Path) -
             "sentence": f"{tmp_path}/nothing: there is no such port; check the cable and the name",
         }
     ]
+
+
+def test_devices_shows_how_far_it_is_on_a_terminal(tmp_path: Path) -> None:
+    """Each port that does not answer takes most of a second: somebody waits for it."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    ports = {str(tmp_path / "a"): "first", str(tmp_path / "b"): "second"}
+    seen = [path for path, _ in devices._with_progress(console, ports, shown=True)]
+    assert seen == list(ports)
+    assert "looking at" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert list(devices._with_progress(console, ports, shown=False)) == list(ports.items())
 
 
 def test_what_a_dead_session_left_is_shown_before_the_next_one(tmp_path: Path) -> None:

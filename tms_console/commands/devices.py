@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +33,7 @@ def devices(
     ports = {**named, **listed}
     console = Console(highlight=False)
     reports = []
-    for path, description in ports.items():
+    for path, description in _with_progress(console, ports, shown=not as_json):
         report = probe(path, RealClock())
         reports.append(report)
         if not as_json:
@@ -46,6 +47,29 @@ def devices(
         )
     if port and any(one.identity is None for one in reports if one.path in port):
         raise typer.Exit(1)
+
+
+def _with_progress(
+    console: Console, ports: dict[str, str], *, shown: bool
+) -> Iterator[tuple[str, str]]:
+    """Give the ports one by one, with a bar and the time left on a terminal: each takes a second."""
+    if not shown or not console.is_terminal or len(ports) < 2:  # noqa: PLR2004 - nothing to count
+        yield from ports.items()
+        return
+    from rich.progress import (  # noqa: PLC0415 - start-up time
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("looking", total=len(ports))
+        for path, description in ports.items():
+            bar.update(task, description=f"looking at {path}")
+            yield path, description
+            bar.advance(task)
 
 
 def _show(console: Console, report: ProbeReport, description: str) -> None:
