@@ -52,7 +52,7 @@ def devices(
 def _with_progress(
     console: Console, ports: dict[str, str], *, shown: bool
 ) -> Iterator[tuple[str, str]]:
-    """Give the ports one by one, with a bar and the time left on a terminal: each takes a second."""
+    """Give the ports one by one; on a terminal with a bar and the time left."""
     if not shown or not console.is_terminal or len(ports) < 2:  # noqa: PLR2004 - nothing to count
         yield from ports.items()
         return
