@@ -350,6 +350,7 @@ def test_a_socket_serves_one_client_at_a_time_and_the_next_after_it() -> None:
             client.hear(is_status)
             with connected(number) as second:
                 assert second.recv(1) == b""
+        wait_until(lambda: len(host.port.waits_for) == 1)  # the first has been let go
         with connected(number) as third:
             client = Client(third.fileno())
             client.say(GetStatus())
