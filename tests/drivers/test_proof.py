@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import LinkFault, NotConnected
+from drivers.errors import LinkFault, NotConnected, ProtocolError
 from drivers.magpro.codec import FrameDecoder, encode_frame
 from drivers.magpro.commands import GetStatus
 from drivers.magpro.emulator import MagProEmulator
@@ -40,7 +40,7 @@ S = 1_000_000_000
 
 
 class Identifier:
-    """What a driver does to find out who is there."""
+    """What a driver does to find out who is there; one per link, since it keeps half a frame."""
 
     def __init__(self, link: SerialLink) -> None:
         self.link = link
@@ -51,7 +51,10 @@ class Identifier:
         end_ns = RealClock().now_ns() + S // 4
         while RealClock().now_ns() < end_ns:
             self.decoder.feed(self.link.read(end_ns))
-            body = self.decoder.next_frame()
+            try:
+                body = self.decoder.next_frame()
+            except ProtocolError:
+                continue  # the rest of a reply whose start an earlier client of the port has read
             if body is not None and isinstance(status := parse_message(body), Status):
                 return serial_text(status.serial)
         raise LinkFault("no answer")
@@ -76,9 +79,13 @@ def linked(path: Path) -> Iterator[SerialLink]:
         link.close()
 
 
-def prove(link: SerialLink, control: ControlAddress | None = None) -> Proof:
+def prove(
+    link: SerialLink,
+    control: ControlAddress | None = None,
+    identify: Identifier | None = None,
+) -> Proof:
     control = control_address(link.name) if control is None else control
-    return prove_simulated(control, link, Identifier(link), timeout_s=0.5)
+    return prove_simulated(control, link, identify or Identifier(link), timeout_s=0.5)
 
 
 def test_a_real_emulator_proves_itself_again_and_again(tmp_path: Path) -> None:
@@ -86,9 +93,10 @@ def test_a_real_emulator_proves_itself_again_and_again(tmp_path: Path) -> None:
     with emulated(path):
         for _ in range(2):
             with linked(path) as link:
+                identify = Identifier(link)
                 link.write(encode_frame(GetStatus().body))
-                proof = prove(link)
-                assert prove(link) == proof
+                proof = prove(link, identify=identify)
+                assert prove(link, identify=identify) == proof
                 assert "serial number 1234" in proof.text
                 assert f"{path}.control" in proof.text
 
