@@ -1,0 +1,1 @@
+"""Who may do what: users, passwords, keys, enrolments, signatures, and their verification."""
