@@ -36,6 +36,8 @@ class Claims:
         train_ends: By session uid and number, how each was sealed.
         events: Uid of each event and its values.
         unplanned: By session uid and number, each pulse that nobody commanded.
+        records: By subject, in the order they were entered, seq, actor and detail of each record.
+        credentials: By user uid, the newest detail of each credential.
         rows: How many rows the chain has, sound or not.
         heads: By console uid, the last row.
         hashes: By console uid and seq, the hash each row carries.
@@ -48,6 +50,8 @@ class Claims:
     train_ends: dict[tuple[str, int], Detail] = field(default_factory=dict)
     events: list[tuple[str, EventValues]] = field(default_factory=list)
     unplanned: dict[tuple[str, int], Detail] = field(default_factory=dict)
+    records: dict[str, tuple[int, str, Detail]] = field(default_factory=dict)
+    credentials: dict[str, Detail] = field(default_factory=dict)
     rows: int = 0
     heads: dict[str, int] = field(default_factory=dict)
     hashes: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -148,3 +152,7 @@ def _take(claims: Claims, row: RowMapping) -> None:
         case "event.add":
             values = (detail["session"], detail["at_ns"], detail["kind"], detail["detail"])
             claims.events.append((uid, values))
+        case "record.add":
+            claims.records[subject] = (row["seq"], row["actor"], detail)
+        case "credential.set":
+            claims.credentials[uid] = detail

@@ -33,7 +33,7 @@ from tms_console.records.tables import AUDIT
 APPLICATION_ID = 0x544D5343
 """`PRAGMA application_id` of our files: the letters TMSC."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """`PRAGMA user_version` of the newest schema script."""
 
 OLDEST_SQLITE = (3, 51, 3)

@@ -30,6 +30,9 @@ BEGIN_COLUMNS = (
 )
 """Columns of `session` that its first audit row states; local keys are not among them."""
 
+BEGIN_PEOPLE = ("threshold_uid", "technician_uid")
+"""What the first audit row of a session states instead of local keys; absent in schema 1."""
+
 END_COLUMNS = ("state", "end_reason", "ended_at")
 """Columns of `session` that its closing entry states."""
 

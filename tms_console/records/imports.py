@@ -11,7 +11,9 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 
+from tms_console.records.clinical_tables import CREDENTIAL, RECORDS
 from tms_console.records.operations import (
+    AddRecord,
     AuditNote,
     BeginPulse,
     BeginSession,
@@ -22,6 +24,7 @@ from tms_console.records.operations import (
     Operation,
     PulsesFinal,
     SessionEvent,
+    SetCredential,
     UnplannedPulse,
 )
 from tms_console.records.tables import AUDIT, FRAME, PULSE, SESSION, TRAIN
@@ -60,6 +63,11 @@ def _is_stored(connection: Connection, operation: Operation) -> bool:
         case AuditNote(uid=uid, action=action):
             written = AUDIT.c.detail.contains(f'"uid":"{uid}"', autoescape=True)
             return _any(connection, AUDIT, AUDIT.c.action == action, written)
+        case AddRecord(kind=kind, uid=uid):
+            return _any(connection, RECORDS[kind], RECORDS[kind].c.uid == uid)
+        case SetCredential():
+            row = [CREDENTIAL.c[name] == value for name, value in operation.row().items()]
+            return _any(connection, CREDENTIAL, *row)
         case Frames():
             return _frames_are_stored(connection, operation)
         case _:  # TrainCommanded only fills what is empty

@@ -13,29 +13,21 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
-import uuid_utils
 from pydantic import ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.functional_validators import BeforeValidator
 
 from drivers.interface import Direction, Frame
 from tms_console.records.canonical import MAX_INTEGER
+from tms_console.records.clinical import AddRecord, SetCredential
+from tms_console.records.values import Digest, Uid, WallTime, Words, new_uid
 
 _CHECKED = ConfigDict(strict=True, extra="forbid")
 
-Uid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-WallTime = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]
 OffsetNs = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Number = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 AmpsPerMicrosecond = Annotated[int, Field(ge=0, le=65_535)]
-Words = Annotated[str, Field(min_length=1)]
-
-
-def new_uid() -> str:
-    """Return a new UUIDv7 (RFC 9562), which sorts by the time it was made."""
-    return str(uuid_utils.uuid7())
 
 
 class SessionKind(StrEnum):
@@ -129,6 +121,8 @@ class BeginSession:
         resumes_uid: The session that this one goes on with, if any.
         simulated_proof: How it was proved that the stimulator is simulated; None for a real one.
         realtime_priority: What the system granted, in words.
+        threshold_uid: The threshold that the dose rests on; None where there is none.
+        technician_uid: The user who ordered it; None in a rehearsal.
         started_at: Wall time, RFC 3339 in UTC.
         origin_wall: Wall time of the origin of every `_ns`, RFC 3339 in UTC.
         actor: Who starts it.
@@ -140,6 +134,8 @@ class BeginSession:
     authority_uid: Uid | None = None
     authority_digest: Digest | None = None
     resumes_uid: Uid | None = None
+    threshold_uid: Uid | None = None
+    technician_uid: Uid | None = None
     device_model: Words
     device_serial: str
     device_firmware: str
@@ -371,7 +367,7 @@ class AuditNote:
     Attributes:
         uid: Its own uid, so that it is never entered twice.
         action: Two words joined by a dot, such as `gate.refused`; those of the record itself
-            (`session.`, `train.`, `pulse.`, `event.`, `database.`, `records.`) are taken.
+            (`OWN_ACTIONS`) are taken.
         subject: What it is about, such as `authority:<uid>`.
         detail: It in words.
     """
@@ -389,7 +385,9 @@ class AuditNote:
             raise ValueError(f"the audit action {self.action!r} belongs to the record itself")
 
 
-OWN_ACTIONS = frozenset({"session", "train", "pulse", "event", "database", "records"})
+OWN_ACTIONS = frozenset(
+    {"session", "train", "pulse", "event", "database", "records", "record", "credential"}
+)
 """First words of the audit actions that the record writes itself."""
 
 Operation: TypeAlias = (
@@ -404,6 +402,8 @@ Operation: TypeAlias = (
     | Frames
     | EndSession
     | AuditNote
+    | AddRecord
+    | SetCredential
 )
 
 _ADAPTER: TypeAdapter[Operation] = TypeAdapter(Annotated[Operation, Field(discriminator="op")])
@@ -438,3 +438,38 @@ def _require_evidence(
         )
     if outcome in {PulseOutcome.DELIVERED, PulseOutcome.UNPLANNED} and evidence is Evidence.NONE:
         raise ValueError(f"pulse {number}: {outcome!s} needs evidence")
+
+
+__all__ = [
+    "LATE_KINDS",
+    "OWN_ACTIONS",
+    "UNSEEN",
+    "AddRecord",
+    "AuditNote",
+    "BeginPulse",
+    "BeginSession",
+    "BeginTrain",
+    "Digest",
+    "EndSession",
+    "EndTrain",
+    "EventKind",
+    "Evidence",
+    "Frames",
+    "Operation",
+    "PulseOutcome",
+    "PulseResult",
+    "PulsesFinal",
+    "SessionEvent",
+    "SessionKind",
+    "SessionState",
+    "SetCredential",
+    "TrainCommanded",
+    "TrainOutcome",
+    "Uid",
+    "UnplannedPulse",
+    "WallTime",
+    "Words",
+    "from_json",
+    "new_uid",
+    "to_json",
+]

@@ -14,18 +14,22 @@ from sqlalchemy import Connection, RowMapping, func, select, text
 
 from tms_console.records.canonical import Json
 from tms_console.records.chain_checks import Claims, Detail
+from tms_console.records.clinical import RecordKind
+from tms_console.records.clinical_tables import RECORDS
 from tms_console.records.digests import (
     BEGIN_COLUMNS,
+    BEGIN_PEOPLE,
     END_COLUMNS,
     PULSE_COLUMNS,
     closing_entry,
     train_digest,
 )
 from tms_console.records.findings import Finding, Progress, shown
+from tms_console.records.record_checks import has_records
 from tms_console.records.sealing import EVENT_VALUES, PULSE_VALUES
 from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
-_LOCAL_REFERENCES = ("threshold_id", "technician_id")
+_LOCAL_REFERENCES = (("threshold_id", RecordKind.THRESHOLD), ("technician_id", RecordKind.USER))
 
 
 @dataclass(slots=True)
@@ -151,15 +155,14 @@ class _SessionCheck:
         self._totals = totals
         self._row = row
         self._uid: str = row["uid"]
+        self._has_records = has_records(connection)
 
     def check(self) -> None:
         """Compare the session's row, its trains with their pulses, and its closing entry."""
         begun = self._claims.sessions.get(self._uid)
         if begun is not None:
             self._compare(f"session {self._uid}", self._row, begun, BEGIN_COLUMNS)
-        for name in _LOCAL_REFERENCES:
-            if self._row[name] is not None:
-                self._add(f"session {self._uid}", f"{name} is {shown(self._row[name])}, not NULL")
+            self._check_people(begun)
         pulses = self._connection.execute(
             select(*PULSE_VALUES, PULSE.c.train_id)
             .where(PULSE.c.session_id == self._row["id"])
@@ -181,6 +184,22 @@ class _SessionCheck:
             self._check_train(train, of_train.get(train["id"], []))
         self._check_strays(of_train.get(None, []))
         self._check_end(trains, pulses)
+
+    def _check_people(self, begun: Detail) -> None:
+        """Compare the local keys of threshold and technician with the uids that were entered."""
+        for (column, kind), name in zip(_LOCAL_REFERENCES, BEGIN_PEOPLE, strict=True):
+            id_, entered = self._row[column], begun.get(name)
+            uid = None
+            if id_ is not None and self._has_records:
+                table = RECORDS[kind]
+                uid = self._connection.execute(
+                    select(table.c.uid).where(table.c.id == id_)
+                ).scalar()
+            if (id_ is None) != (uid is None) or uid != entered:
+                self._add(
+                    f"session {self._uid}",
+                    f"{column} {shown(id_)} is {shown(uid)} and was entered as {shown(entered)}",
+                )
 
     def _check_train(self, train: RowMapping, pulses: Sequence[Sequence[Any]]) -> None:
         key = (self._uid, train["number"])

@@ -6,17 +6,21 @@ in schema/*.sql.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.exc import IntegrityError
 
 from tms_console.records.audit import AuditChain
-from tms_console.records.canonical import Json
+from tms_console.records.canonical import Json, digest
+from tms_console.records.clinical import RECORD_ADD, RecordKind, content_digest
+from tms_console.records.clinical_tables import CREDENTIAL, RECORDS
 from tms_console.records.digests import (
     BEGIN_COLUMNS,
     train_subject,
 )
 from tms_console.records.errors import IllegalOperation
 from tms_console.records.operations import (
+    AddRecord,
     AuditNote,
     BeginPulse,
     BeginSession,
@@ -27,6 +31,7 @@ from tms_console.records.operations import (
     Operation,
     PulsesFinal,
     SessionEvent,
+    SetCredential,
     TrainCommanded,
     UnplannedPulse,
 )
@@ -121,7 +126,7 @@ def store(
         raise IllegalOperation(f"{operation.op}: {error.orig}") from error
 
 
-def _store(
+def _store(  # noqa: PLR0912 - one row each
     connection: Connection, chain: AuditChain, operation: Operation, sealed: Sealed | None
 ) -> None:
     match operation, sealed:
@@ -148,6 +153,10 @@ def _store(
         case AuditNote(), _:
             detail = {"uid": operation.uid, "text": operation.detail}
             chain.append(operation.action, operation.subject, detail, operation.actor)
+        case AddRecord(), _:
+            _add_record(connection, chain, operation)
+        case SetCredential(), _:
+            _set_credential(connection, chain, operation)
         case _:
             raise IllegalOperation(f"{operation.op}: it was not prepared before its transaction")
 
@@ -161,8 +170,23 @@ def _begin_session(connection: Connection, chain: AuditChain, begin: BeginSessio
     values["console_uid"] = chain.head.console_uid
     values["simulated"] = int(begin.simulated_proof is not None)
     values["kind"] = begin.kind.value
-    connection.execute(insert(SESSION), values | {"state": "running"})
+    keys = {
+        "threshold_id": _local_key(connection, "threshold", begin.threshold_uid),
+        "technician_id": _local_key(connection, "user", begin.technician_uid),
+    }
+    connection.execute(insert(SESSION), values | keys | {"state": "running"})
+    values |= {"threshold_uid": begin.threshold_uid, "technician_uid": begin.technician_uid}
     chain.append("session.begin", f"session:{begin.uid}", values, begin.actor)
+
+
+def _local_key(connection: Connection, kind: str, uid: str | None) -> int | None:
+    if uid is None:
+        return None
+    table: Table = RECORDS[RecordKind(kind)]
+    found = connection.execute(select(table.c.id).where(table.c.uid == uid)).scalar()
+    if found is None:
+        raise IllegalOperation(f"{kind} {uid} is not on record")
+    return int(found)
 
 
 def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -> None:
@@ -306,3 +330,37 @@ def _frames(connection: Connection, frames: Frames) -> None:
                 for frame in frames.frames
             ],
         )
+
+
+def _add_record(connection: Connection, chain: AuditChain, add: AddRecord) -> None:
+    detail: dict[str, Json] = {"at": add.at, "digest": content_digest(add.content)}
+    if add.signature is not None:
+        detail["signature"] = add.signature
+    chain.append(RECORD_ADD, add.kind.subject(add.uid), detail, add.actor)
+    row: dict[str, object] = {
+        "uid": add.uid,
+        "seq": chain.head.seq,
+        "at": add.at,
+        "actor": add.actor,
+        "content": add.content,
+    }
+    if add.signature is not None:
+        row["signature"] = add.signature
+    if add.data is not None:
+        row["data"] = add.data
+    connection.execute(insert(RECORDS[add.kind]), row)
+
+
+def credential_detail(row: dict[str, Json]) -> dict[str, Json]:
+    """Return what the audit chain says of a credential: its public key and a digest, no secret."""
+    public = {name: row[name] for name in ("public_key", "must_change", "set_at")}
+    return public | {"digest": digest({"tag": "tms-credential-1"} | row)}
+
+
+def _set_credential(connection: Connection, chain: AuditChain, credential: SetCredential) -> None:
+    row = credential.row()
+    kept = {name: value for name, value in row.items() if name != "user_uid"}
+    statement = insert_or_update(CREDENTIAL).values(**row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["user_uid"], set_=kept))
+    subject = f"user:{credential.user_uid}"
+    chain.append("credential.set", subject, credential_detail(row), credential.actor)

@@ -25,6 +25,7 @@ from tms_console.records.database import (
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.findings import Finding, Progress, shown
 from tms_console.records.heads import ChainHead, kept_head
+from tms_console.records.record_checks import check_records
 from tms_console.records.row_checks import RowTotals, check_rows
 
 REACH = (
@@ -54,6 +55,7 @@ class Verification:
         events: Events checked.
         audit_rows: Rows of the chain checked.
         running: Sessions that are not closed: running, or cut off and not yet reconciled.
+        records: Records checked: users, patients, prescriptions, signatures and the others.
         reach: What this answer covers and what not.
     """
 
@@ -66,6 +68,7 @@ class Verification:
     events: int
     audit_rows: int
     running: tuple[str, ...]
+    records: int = 0
     reach: str = REACH
 
     @property
@@ -88,17 +91,18 @@ def verify(path: Path, progress: Progress = _no_progress) -> Verification:
         raise DatabaseUnusable(f"{path}: there is no such database")
     found: list[Finding] = []
     notes: list[str] = []
-    claims, totals = Claims(), RowTotals()
+    claims, totals, records = Claims(), RowTotals(), 0
     head = _kept_head(path, found, notes)
     with reading(path, "inspect") as connection:
         _guarded(found, lambda: _check_file(connection, found))
         _guarded(found, lambda: _check_schema(connection, found))
 
         def check() -> None:
-            nonlocal claims, totals
+            nonlocal claims, totals, records
             claims = check_chain(connection, found)
             check_head(claims, head, found)
             totals = check_rows(connection, claims, found, progress)
+            records = check_records(connection, claims, found)
 
         _guarded(found, check)
     notes += [f"Session {uid} is running, or was cut off." for uid in totals.running]
@@ -112,6 +116,7 @@ def verify(path: Path, progress: Progress = _no_progress) -> Verification:
         totals.events,
         claims.rows,
         tuple(totals.running),
+        records,
     )
 
 
