@@ -339,7 +339,7 @@ def killed_in_reconcile(database: Path, rng: random.Random) -> bool:
 
     def act() -> None:
         if place == "before the head is kept":
-            vars(reconciling)["keep_outside"] = lambda _head: die()
+            vars(reconciling)["keep_outside"] = lambda *_: die()
         if place == "before the file is put away":
             vars(reconciling)["_put_away"] = lambda *_: die()
         reconcile(open_database(database), wall=wall)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, select
 from tms_console.records.audit import genesis_hash, row_hash
 from tms_console.records.canonical import Json
 from tms_console.records.findings import Finding
-from tms_console.records.heads import ChainHead
+from tms_console.records.heads import KeptHeads
 from tms_console.records.tables import AUDIT
 
 Detail: TypeAlias = Mapping[str, Json]
@@ -80,11 +80,14 @@ def check_chain(connection: Connection, found: list[Finding]) -> Claims:
     return claims
 
 
-def check_head(claims: Claims, head: ChainHead | None, found: list[Finding]) -> None:
+def check_head(claims: Claims, kept: KeptHeads | None, found: list[Finding]) -> None:
     """Compare the chain with its head as it was last kept outside the file."""
-    if head is None:
+    if kept is None:
         return
+    head = kept.after
     newest = claims.heads.get(head.console_uid, 0)
+    if kept.before is not None and newest == kept.before.seq:
+        head = kept.before  # the transaction after it was never committed
     if newest < head.seq:
         found.append(
             Finding(
@@ -98,6 +101,13 @@ def check_head(claims: Claims, head: ChainHead | None, found: list[Finding]) -> 
             Finding(
                 f"audit row {head.seq}",
                 "its hash is not the one that was kept outside the file: the chain was rewritten",
+            )
+        )
+    elif kept.exact and newest > head.seq:
+        found.append(
+            Finding(
+                f"audit row {head.seq + 1}",
+                f"this console wrote up to row {head.seq}; the rows after it are not its own",
             )
         )
 

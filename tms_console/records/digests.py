@@ -116,4 +116,18 @@ def closing_entry(
         "events_digest": rows_digest("tms-events-1", session_uid, events),
         "frames": len(frames),
         "frames_digest": rows_digest("tms-frames-1", session_uid, written),
+        "outcomes": outcome_counts(pulses),
     }
+
+
+def outcome_counts(pulses: Sequence[Sequence[Json]]) -> dict[str, Json]:
+    """Return how many pulses there are of each outcome that occurs.
+
+    Args:
+        pulses: Rows of `PULSE_COLUMNS`.
+    """
+    counts: dict[str, Json] = {}
+    for pulse in pulses:
+        outcome = str(pulse[PULSE_COLUMNS.index("outcome")])
+        counts[outcome] = int(str(counts.get(outcome, 0))) + 1
+    return counts

@@ -24,7 +24,7 @@ from tms_console.records.sealing import end_session, end_train, seal_session, se
 from tms_console.records.session_lock import SessionLock
 from tms_console.records.storing import prepare, store
 from tms_console.records.tables import PULSE, SESSION, TRAIN
-from tms_console.records.transactions import failure_sentence, keep_outside
+from tms_console.records.transactions import expect_head, failure_sentence, keep_outside
 from tms_console.records.unsaved import UnsavedText, read_unsaved
 
 BUSY_MS = 5_000
@@ -158,13 +158,15 @@ def _reconcile(database: Database, wall: Wall) -> ReconcileReport:
                 return ReconcileReport((), 0, 0, (), None)
             with connection.begin():
                 chain = AuditChain(connection, database.uid, database.console_uid, wall)
+                before = chain.head
                 imported = _import(connection, chain, database, beside)
                 cut_off = _cut_off(connection, beside)
                 for uid in _running_uids(connection):
                     _interrupt(connection, chain, uid)
                 sessions = tuple(_describe(connection, uid) for uid in cut_off)
                 _write_summary(chain, sessions)
-            keep_outside(chain.head)
+                expect_head(database, before, chain.head)
+            keep_outside(database, chain.head)
     except DBAPIError as error:
         raise WriteFailed(failure_sentence(database, error)) from error
     _put_away(database.path, imported.problems)

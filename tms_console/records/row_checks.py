@@ -263,6 +263,8 @@ class _SessionCheck:
                 self._add(name, f"it was closed with {ended[what]} {what} and has {contents[what]}")
             elif contents[f"{what}_digest"] != ended[f"{what}_digest"]:
                 self._add(name, f"its {what} are not those it was closed with")
+        if "outcomes" in ended and ended["outcomes"] != contents["outcomes"]:
+            self._add(name, "the outcomes of its pulses are not those it was closed with")
 
     def _contents(
         self, trains: Sequence[RowMapping], pulses: Sequence[Sequence[Any]], ended: Detail

@@ -17,7 +17,7 @@ from tms_console.records.database import Database
 from tms_console.records.errors import WriteFailed
 from tms_console.records.registry import fold_up_to
 from tms_console.records.storing import store
-from tms_console.records.transactions import failure_sentence, keep_outside
+from tms_console.records.transactions import expect_head, failure_sentence, keep_outside
 from tms_console.records.values import new_uid
 
 LOGGER = logging.getLogger(__name__)
@@ -73,8 +73,10 @@ def write_seal(
                     content=content,
                     signature=sealer.sign(content.encode()),
                 )
+                before = chain.head
                 store(connection, chain, seal)
-            keep_outside(chain.head)
+                expect_head(database, before, chain.head)
+            keep_outside(database, chain.head)
     except DBAPIError as error:
         raise WriteFailed(failure_sentence(database, error)) from error
     return seal

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tms_console.records.audit import AuditChain, Wall
 from tms_console.records.canonical import utc_now_text
-from tms_console.records.database import Database, snapshot
+from tms_console.records.database import Database, Purpose, snapshot
 from tms_console.records.errors import RecordsError, WriteFailed
 from tms_console.records.heads import ChainHead, keep_head
 from tms_console.records.operations import BeginTrain, Frames, Operation, PulsesFinal
@@ -69,6 +69,7 @@ def apply(
     Raises:
         IllegalOperation: One of them contradicts the record; nothing was written.
         DBAPIError: The database failed; if that was in COMMIT, the outcome is unknown.
+        WriteFailed: The head could not be kept outside; nothing was written.
     """
     sealed = None
     if needs_preparation(operations[0]):
@@ -76,9 +77,11 @@ def apply(
             sealed = prepare(connection, operations[0])
     with connection.begin():
         chain = AuditChain(connection, database.uid, database.console_uid, wall)
+        before = chain.head
         store(connection, chain, operations[0], sealed)
         for operation in operations[1:]:
             store(connection, chain, operation)
+        expect_head(database, before, chain.head)
         hooks.before_commit(operations)
     hooks.after_commit(operations)
     return chain.head
@@ -95,7 +98,7 @@ def write_now(database: Database, *operations: Operation, wall: Wall = utc_now_t
         with database.connect_writer() as connection:
             for group in groups(operations):
                 head = apply(connection, database, group, wall=wall)
-                keep_outside(head)
+                keep_outside(database, head)
     except DBAPIError as error:
         raise WriteFailed(failure_sentence(database, error)) from error
 
@@ -115,6 +118,8 @@ def groups(operations: Sequence[Operation]) -> Iterator[Sequence[Operation]]:
 
 def failure_sentence(database: Database, error: Exception) -> str:
     """Return why the record cannot be written, as a sentence for the technician."""
+    if isinstance(error, WriteFailed):
+        return f"{database.path}: the record cannot be written: {error}"
     reason = str(error.orig) if isinstance(error, DBAPIError) else f"internal error: {error}"
     known = {
         "database is locked": "another program kept the database locked",
@@ -138,8 +143,27 @@ def _rows(operation: Operation) -> int:
             return 1
 
 
-def keep_outside(head: ChainHead) -> None:
-    """Keep the head outside the file, or say in the log that it could not be."""
+def expect_head(database: Database, before: ChainHead, after: ChainHead) -> None:
+    """Keep, inside the transaction, where a clinic's chain stands and where it is about to.
+
+    Raises:
+        WriteFailed: It could not be kept: the transaction must not be committed.
+    """
+    if database.purpose is not Purpose.CLINIC or after == before:
+        return
+    try:
+        keep_head(after, before)
+    except RecordsError as error:
+        raise WriteFailed(str(error)) from error
+
+
+def keep_outside(database: Database, head: ChainHead) -> None:
+    """Keep the head outside the file, or say in the log that it could not be.
+
+    A clinic's is kept already, inside the transaction, where no other program comes between.
+    """
+    if database.purpose is Purpose.CLINIC:
+        return
     try:
         keep_head(head)
     except RecordsError as error:

@@ -24,7 +24,7 @@ from tms_console.records.database import (
 )
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.findings import Finding, Progress, shown
-from tms_console.records.heads import ChainHead, kept_head
+from tms_console.records.heads import KeptHeads, kept_heads
 from tms_console.records.record_checks import check_records
 from tms_console.records.row_checks import RowTotals, check_rows
 
@@ -128,7 +128,7 @@ def _guarded(found: list[Finding], check: Callable[[], None]) -> None:
         found.append(Finding("the file", f"it cannot be read: {reason_of(error)}"))
 
 
-def _kept_head(path: Path, found: list[Finding], notes: list[str]) -> ChainHead | None:
+def _kept_head(path: Path, found: list[Finding], notes: list[str]) -> KeptHeads | None:
     """Return the head kept outside; read before the rows are, it can only be older than they."""
     uid = None
     with reading(path, "inspect") as connection:
@@ -140,7 +140,7 @@ def _kept_head(path: Path, found: list[Finding], notes: list[str]) -> ChainHead 
         found.append(Finding("audit row 1", "it does not say which database this is"))
         return None
     try:
-        head = kept_head(uid)
+        head = kept_heads(uid)
     except RecordsError as error:
         found.append(Finding("the head kept outside", str(error)))
         return None

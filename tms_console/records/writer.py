@@ -345,7 +345,7 @@ class _Committer:
                     done += len(group)
             except Exception as error:
                 self.failure = failure_sentence(self._database, error)
-                if not isinstance(error, DBAPIError):
+                if not isinstance(error, DBAPIError | WriteFailed):
                     LOGGER.exception("the writer of the record met a bug")
                 self._give_up(queued[done:], announce=True)
                 return
@@ -362,7 +362,7 @@ class _Committer:
         )
         self._ended = self._ended or any(isinstance(one, EndSession) for one in group)
         if any(isinstance(one, BeginSession | EndSession | AuditNote) for one in group):
-            keep_outside(head)
+            keep_outside(self._database, head)
 
     def _give_up(self, left: Sequence[_Queued], *, announce: bool) -> None:
         for item in left:
