@@ -1,15 +1,20 @@
-"""Reads fixed values back from JSON: each field once, of exactly its type, none left over.
+"""Fixed values as canonical JSON, and back: each field once, of its type, none left over.
 
-It knows nothing of doses; `protocols.prescription` says which fields there are.
+It knows nothing of doses; the classes that are hashed and signed say which fields there are.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
+
+import rfc8785
 
 from protocols.exact import parse_ratio, ratio_text
 
@@ -17,6 +22,8 @@ JsonValue = str | int | bool | None | Sequence["JsonValue"] | dict[str, "JsonVal
 _Member = TypeVar("_Member", bound=StrEnum)
 _BEYOND_PART = 10**15  # below 2^53, and what parse_ratio reads back
 _LONGEST_TEXT = 10_000
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
 class ContentError(ValueError):
@@ -37,6 +44,45 @@ def check_ratio(name: str, value: Fraction) -> None:
     """Raise ContentError unless numerator and denominator have at most 15 digits."""
     if max(abs(value.numerator), value.denominator) >= _BEYOND_PART:
         raise ContentError(f"{name}: a ratio has at most 15 digits above and below the line")
+
+
+def check_uid(name: str, uid: str) -> None:
+    """Raise ContentError unless the text is a UUID in its usual small letters."""
+    if _UID.fullmatch(uid) is None:
+        raise ContentError(f"{name} is {uid[:40]!r}: it must be a UUID in small letters")
+
+
+def check_moment(name: str, moment: str) -> None:
+    """Raise ContentError unless the text is a time in UTC, such as `2026-11-22T09:30:00Z`."""
+    try:
+        if _MOMENT.fullmatch(moment) is None:
+            raise ValueError(moment)  # noqa: TRY301 - one sentence for both
+        moment_of(moment)
+    except ValueError as error:
+        raise ContentError(
+            f"{name} is {moment[:40]!r}: it must be a time in UTC such as 2026-11-22T09:30:00Z"
+        ) from error
+
+
+def moment_of(moment: str) -> datetime:
+    """Return the time that a checked text states."""
+    return datetime.fromisoformat(moment)
+
+
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Raise ContentError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise ContentError(f"{name} is {value}: it is {low:,} to {high:,}")
+
+
+def canonical_text(values: JsonValue) -> str:
+    """Return RFC 8785 JSON: one text for equal values, whatever the order of their fields."""
+    return rfc8785.dumps(cast("str", values)).decode()  # its own type has invariant containers
+
+
+def digest_of(values: JsonValue) -> str:
+    """Return the SHA-256 of the canonical text, as 64 hex digits."""
+    return hashlib.sha256(canonical_text(values).encode()).hexdigest()
 
 
 class Record:
@@ -88,6 +134,20 @@ class Record:
             raise ContentError(f"{self._path(name)} is an integer, not {_kind(value)}")
         return value
 
+    def boolean(self, name: str) -> bool:
+        """Get true or false."""
+        value = self._get(name)
+        if not isinstance(value, bool):
+            raise ContentError(f"{self._path(name)} is true or false, not {_kind(value)}")
+        return value
+
+    def tagged(self, tag: str) -> None:
+        """Raise ContentError unless the object's `tag` is this one."""
+        if self.text("tag") != tag:
+            raise ContentError(
+                f"{self._path('tag')} is {self.text('tag')[:40]!r}: it must be {tag!r}"
+            )
+
     def ratio(self, name: str) -> Fraction:
         """Get an exact ratio, written in lowest terms with its denominator (`18/1`)."""
         text = self.text(name)
@@ -114,6 +174,25 @@ class Record:
         """Get an object or null."""
         value = self._get(name)
         return None if value is None else Record(value, self._path(name))
+
+    def record(self, name: str) -> Record:
+        """Get an object."""
+        return Record(self._get(name), self._path(name))
+
+    def texts(self, name: str) -> list[str]:
+        """Get a list of texts."""
+        values = self._get(name)
+        if not isinstance(values, list):
+            raise ContentError(f"{self._path(name)} is a list, not {_kind(values)}")
+        for number, value in enumerate(values, 1):
+            if not isinstance(value, str):
+                raise ContentError(f"{self._path(name)}[{number}] is a text, not {_kind(value)}")
+        return values
+
+    def values(self) -> dict[str, JsonValue]:
+        """Get every field as it is, for an object whose names are the content's own."""
+        self._read |= set(self._values)
+        return dict(self._values)
 
     def records(self, name: str) -> list[Record]:
         """Get a list of objects."""
