@@ -116,6 +116,10 @@ class Record:
         if kind is None and (unread := set(self._values) - self._read):
             raise ContentError(f"{self._path(sorted(unread)[0])} is not a field of the content")
 
+    def __contains__(self, name: str) -> bool:
+        """Return True if the object has this field, be it null."""
+        return name in self._values
+
     def text(self, name: str) -> str:
         """Get a text."""
         value = self._get(name)

@@ -107,10 +107,11 @@ class ThresholdFinding:
             check_range(
                 f"threshold_finding.{name}", getattr(self, name), bound.lowest, bound.highest
             )
-        check_ratio("threshold_finding.shortest_interval_s", self.shortest_interval_s)
-        if not SHORTEST_INTERVAL_S <= self.shortest_interval_s <= LONGEST_INTERVAL_S:
+        interval = self.shortest_interval_s
+        check_ratio("threshold_finding.shortest_interval_s", interval)
+        if not SHORTEST_INTERVAL_S <= interval <= LONGEST_INTERVAL_S:
             raise ContentError(
-                f"threshold_finding.shortest_interval_s is {decimal_text(self.shortest_interval_s)}: "
+                f"threshold_finding.shortest_interval_s is {decimal_text(interval)}: "
                 f"it is {SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S} s"
             )
         if not self.roles or list(self.roles) != sorted(set(self.roles)):
