@@ -20,10 +20,13 @@ THREADS_END_WITHIN_S = 2.0
 
 @pytest.fixture(autouse=True)
 def own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Heads of audit chains go into a folder of the test, never into this user's."""
+    """Heads of audit chains and keys go into folders of the test, never to this user's."""
     folder = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:  # its own: a test's undo must not reach it
         patch.setenv("TMS_CONSOLE_STATE", str(folder))
+        patch.setenv("TMS_CONSOLE_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.delenv("TMS_CONSOLE_DATABASE_KEY", raising=False)
+        patch.delenv("TMS_CONSOLE_DATABASE_KEY_FILE", raising=False)
         yield folder
 
 

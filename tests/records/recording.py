@@ -8,9 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlcipher3 import dbapi2
-
 from drivers.interface import Direction, Frame
+from tms_console.records.connections import raw_connection
 from tms_console.records.database import Database, Purpose, create_database
 from tms_console.records.left_behind import UnsavedHeader
 from tms_console.records.operations import (
@@ -222,8 +221,8 @@ def record(
 
 
 def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read with any SQLite tool, as QA would."""
-    connection = dbapi2.connect(str(database))
+    """Read with any SQLite tool that has the key, as QA would."""
+    connection = raw_connection(database)
     try:
         return [tuple(row) for row in connection.execute(query, values)]
     finally:
@@ -233,7 +232,7 @@ def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
 @contextmanager
 def tampering(database: Path) -> Iterator[Any]:
     """Give a connection on which no rule of ours holds; the triggers are back afterwards."""
-    connection = dbapi2.connect(str(database), isolation_level=None)
+    connection = raw_connection(database)
     try:
         for pragma in ("ignore_check_constraints = ON", "foreign_keys = OFF"):
             connection.execute(f"PRAGMA {pragma}")

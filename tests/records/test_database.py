@@ -13,6 +13,7 @@ from sqlcipher3 import dbapi2
 from tests.records.recording import new_database, rows, tampering
 from tms_console.records import places
 from tms_console.records.database import (
+    SCHEMA_VERSION,
     Database,
     Purpose,
     check_integrity,
@@ -72,7 +73,7 @@ def test_a_new_database_says_what_it_is_for_in_its_first_audit_row(tmp_path: Pat
     assert rows(made.path, "SELECT seq, action, json_extract(detail, '$.purpose') FROM audit") == [
         (1, "database.create", "demo")
     ]
-    assert rows(made.path, "PRAGMA user_version") == [(1,)]
+    assert rows(made.path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert rows(made.path, "PRAGMA application_id") == [(0x544D5343,)]
     assert check_integrity(made) == ()
 
@@ -166,7 +167,7 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
         open_database(path)
 
 
-@pytest.mark.parametrize(("version", "words"), [(2, "newer TMS Console"), (0, "no schema")])
+@pytest.mark.parametrize(("version", "words"), [(99, "newer TMS Console"), (0, "no schema")])
 def test_a_schema_that_is_not_known_is_refused(
     database: Database, version: int, words: str
 ) -> None:

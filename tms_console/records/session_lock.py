@@ -13,6 +13,9 @@ from filelock import FileLock, Timeout
 
 from tms_console.records.errors import DatabaseUnusable, SessionLockTaken
 
+_HELD_HERE: set[Path] = set()
+"""The lock files that this process holds."""
+
 
 class SessionLock:
     """Held from before a session's row to after its last write; it dies with the process."""
@@ -41,6 +44,7 @@ class SessionLock:
             raise DatabaseUnusable(
                 f"{path}: the session lock cannot be made there: {error.strerror or error}"
             ) from error
+        _HELD_HERE.add(path.absolute())
         return cls(lock, path)
 
     @property
@@ -50,6 +54,8 @@ class SessionLock:
 
     def release(self) -> None:
         """Let others run sessions; any number of times."""
+        if self.held:
+            _HELD_HERE.discard(self._path.absolute())
         self._lock.release(force=True)
 
     def __enter__(self) -> Self:
@@ -69,6 +75,11 @@ class SessionLock:
 def lock_path(database: Path) -> Path:
     """Return where the lock of a database is."""
     return database.with_name(database.name + ".session")
+
+
+def held_here(database: Path) -> bool:
+    """Return True if this very process holds the session lock of a database."""
+    return lock_path(database).absolute() in _HELD_HERE
 
 
 def session_is_running(database: Path) -> bool:

@@ -40,6 +40,9 @@ NO_HEAD = (
 )
 MOST_FAULTS_OF_THE_FILE = 20
 
+FIRST_WITH_RECORDS = 2
+"""The schema that added users, patients and everything else that is written as a record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -81,8 +84,15 @@ def _no_progress(_done: int, _total: int) -> None:
     """Show nothing."""
 
 
-def verify(path: Path, progress: Progress = _no_progress) -> Verification:
+def verify(
+    path: Path, progress: Progress = _no_progress, *, heads: KeptHeads | None = None
+) -> Verification:
     """Check a whole database as it is at one moment, also while another program writes it.
+
+    Args:
+        path: The file.
+        progress: Called as the pulses are checked.
+        heads: Where its chain must end, for a copy; by default what is kept on this machine.
 
     Raises:
         DatabaseUnusable: It is missing, not one of ours, or newer than this program.
@@ -92,17 +102,19 @@ def verify(path: Path, progress: Progress = _no_progress) -> Verification:
     found: list[Finding] = []
     notes: list[str] = []
     claims, totals, records = Claims(), RowTotals(), 0
-    head = _kept_head(path, found, notes)
+    head = _kept_head(path, found, notes) if heads is None else heads
     with reading(path, "inspect") as connection:
+        schema = require_ours(connection, path)
         _guarded(found, lambda: _check_file(connection, found))
-        _guarded(found, lambda: _check_schema(connection, found))
+        _guarded(found, lambda: _check_schema(connection, schema, found))
 
         def check() -> None:
             nonlocal claims, totals, records
             claims = check_chain(connection, found)
             check_head(claims, head, found)
             totals = check_rows(connection, claims, found, progress)
-            records = check_records(connection, claims, found)
+            if schema >= FIRST_WITH_RECORDS:
+                records = check_records(connection, claims, found)
 
         _guarded(found, check)
     notes += [f"Session {uid} is running, or was cut off." for uid in totals.running]
@@ -160,9 +172,9 @@ def _check_file(connection: Connection, found: list[Finding]) -> None:
         found.append(Finding(name, f"it refers to a {parent} that does not exist"))
 
 
-def _check_schema(connection: Connection, found: list[Finding]) -> None:
+def _check_schema(connection: Connection, schema: int, found: list[Finding]) -> None:
     """Compare tables, indexes and triggers with those that the scripts of the schema make."""
-    wanted = _wanted_schema()
+    wanted = _wanted_schema(schema)
     there = {name: (kind, sql) for kind, name, sql in connection.exec_driver_sql(_SCHEMA)}
     for name, (kind, sql) in wanted.items():
         if name not in there:
@@ -175,10 +187,10 @@ def _check_schema(connection: Connection, found: list[Finding]) -> None:
 
 
 @functools.cache
-def _wanted_schema() -> dict[str, tuple[str, str | None]]:
+def _wanted_schema(schema: int) -> dict[str, tuple[str, str | None]]:
     fresh = dbapi2.connect(":memory:")
     try:
-        fresh.executescript(schema_scripts())
+        fresh.executescript(schema_scripts(schema))
         return {name: (kind, sql) for kind, name, sql in fresh.execute(_SCHEMA)}
     finally:
         fresh.close()
