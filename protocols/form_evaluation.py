@@ -5,6 +5,7 @@ Answers never permit anything by themselves: the gate looks at their age and at 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def shipped_forms() -> Mapping[_Key, Form]:
     """
     forms: dict[_Key, Form] = {}
     for file in sorted(files("protocols.forms").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".toml"):
+        if re.fullmatch(r"[a-z]+-\d+\.toml", file.name):
             one = read_form(file.read_text(encoding="utf-8"), file.name)
             forms[one.id, one.version] = one
     return MappingProxyType(forms)
