@@ -5,34 +5,37 @@ It finds and explains, as `protocols.limits.rules` does for one session; it perm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from protocols.differences import Departure
 from protocols.dose import percent_text
 from protocols.dose_basis import DoseBasis
 from protocols.exact import decimal_text
+from protocols.field_words import Topic
 from protocols.limits.findings import DeliverableLimits, Finding, Level
-from protocols.limits.rules import CONSOLE, NO_TABLE, RULE, review
+from protocols.limits.rules import CONSOLE, RULE, review
 from protocols.prescription import Prescription
-from protocols.protocol import Protocol
+from protocols.protocol import Protocol, load_library
+from protocols.protocol_differences import protocol_differences
 from protocols.session_content import FixedBlock
 from protocols.terms import Side
+
+_WEIGHED = (Topic.DOSE, Topic.PATTERN, Topic.LIMITS, Topic.COURSE)
+"""What a physician acknowledges departing in; names and the record are not weighed."""
 
 
 def review_prescription(
     prescription: Prescription,
     capabilities: DeliverableLimits | None = None,
-    protocol: Protocol | None = None,
+    library: Mapping[str, Protocol] | None = None,
 ) -> tuple[Finding, ...]:
     """Return what a physician should know before signing, gravest first.
-
-    It is a function of its arguments alone, so that whoever checks a signature later finds what
-    the physician found: for that leave `capabilities` out, which the gate asks about anyway.
 
     Args:
         prescription: The prescription.
         capabilities: What the device can give; None leaves the device out.
-        protocol: The library protocol it was made from; None leaves the comparison out.
+        library: The protocols by id; None for the shipped ones.
     """
     findings = list(review(prescription.session, capabilities))
     for number, basis in enumerate(prescription.doses, 1):
@@ -40,8 +43,8 @@ def review_prescription(
         findings += _threshold_findings(number, basis, block)
         findings += _depth_findings(number, basis)
     findings += _band_findings(prescription, findings)
-    if protocol is not None:
-        findings += _protocol_findings(prescription, protocol)
+    known = load_library() if library is None else library
+    findings += _protocol_findings(prescription, known.get(prescription.session.protocol_id))
     return tuple(sorted(findings, key=lambda finding: (-finding.level.rank, finding.block or 0)))
 
 
@@ -104,16 +107,29 @@ def _band_findings(prescription: Prescription, known: list[Finding]) -> Iterator
                     yield replace(finding, sentence=told)
 
 
-def _protocol_findings(prescription: Prescription, protocol: Protocol) -> Iterator[Finding]:
-    for number, (theirs, basis) in enumerate(
-        zip(protocol.blocks, prescription.doses, strict=False), 1
-    ):
-        if theirs.depth_adjustment is not None and basis.depth is None:
-            sentence = f"{protocol.id} adjusts the threshold for depth; this prescription does not."
-            yield Finding(Level.CAUTION, "depth-left-out", sentence, CONSOLE, RULE, number)
-    if protocol.id != prescription.session.protocol_id:
+def _protocol_findings(prescription: Prescription, protocol: Protocol | None) -> Iterator[Finding]:
+    """Yield where the prescription leaves the published protocol; choices inside it are none."""
+    if protocol is None:
         sentence = (
-            f"The prescription was made from {prescription.session.protocol_id}, "
-            f"not from {protocol.id}."
+            f"{prescription.session.protocol_id} is no protocol of the library, so no published "
+            "values stand beside the prescription's."
         )
-        yield Finding(Level.BLOCK, "protocol", sentence, "", NO_TABLE)
+        yield Finding(Level.CAUTION, "protocol-unknown", sentence, CONSOLE, RULE)
+        return
+    reference = "; ".join(source.citation for source in protocol.sources)
+    for difference in protocol_differences(prescription, protocol):
+        if difference.departure is Departure.DEPARTS and difference.topic in _WEIGHED:
+            sentence = f"It departs from {protocol.name}: {difference.words} {difference.new}"
+            sentence += f" instead of {difference.old}."
+            yield Finding(Level.CAUTION, "departs-from-protocol", sentence, reference, RULE)
+    a_day = 1 if protocol.course is None else protocol.course.sessions_a_day
+    most = a_day * sum(
+        block.trains.highest * block.repeats.highest * block.burst.pulses
+        for block in protocol.blocks
+    )
+    if prescription.course.most_pulses_a_day > most:
+        sentence = (
+            f"Up to {prescription.course.most_pulses_a_day} pulses on one day; {protocol.name} "
+            f"has at most {most}."
+        )
+        yield Finding(Level.OVERRIDE, "pulses-a-day-protocol", sentence, reference, RULE)
