@@ -44,6 +44,13 @@ def test_a_lock_that_was_once_shown_stays_even_if_the_clock_steps_back() -> None
     assert timer.locked(START_NS + 9 * MINUTE_NS)
 
 
+def test_activity_seen_late_does_not_shorten_the_time() -> None:
+    timer = LockTimer(START_NS)
+    timer.touch(START_NS + 5 * MINUTE_NS)
+    timer.touch(START_NS + 1 * MINUTE_NS)
+    assert timer.seconds_left(START_NS + 5 * MINUTE_NS) == 600
+
+
 def test_twelve_hours_end_a_login_however_busy_it_was() -> None:
     timer = LockTimer(START_NS)
     now = START_NS

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tms_console.accounts import keys
 from tms_console.accounts.keys import (
     KeySealBroken,
     PrivateKey,
@@ -101,6 +102,20 @@ def test_malformed_input_is_answered_false_and_never_raises(
     """What is checked comes from a file that somebody may have edited."""
     answer = verify_signature(public, signed, signature)  # type: ignore[arg-type]
     assert answer == ((public, signed, signature) == (KEY.public_hex, b"dose", GOOD))
+
+
+def test_a_key_that_the_library_does_not_take_is_answered_false(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which points it takes is the library's affair and may change with its version."""
+
+    class Strict:
+        @staticmethod
+        def from_public_bytes(octets: bytes) -> Ed25519PublicKey:
+            raise ValueError(f"{len(octets)} bytes are no point")
+
+    monkeypatch.setattr(keys, "Ed25519PublicKey", Strict)
+    assert not verify_signature(KEY.public_hex, b"dose", GOOD)
 
 
 def test_a_signature_made_to_look_different_is_refused() -> None:
