@@ -1,4 +1,4 @@
-"""The anchor: what this console keeps outside its database, so that the file cannot vouch for itself.
+"""The anchor: what this console keeps outside its database, so that no file can vouch for itself.
 
 The console's own key, and the first administrator's public key.  The newest head of the chain is
 kept by `records.heads`.  A keyring entry, or a 0600 file where there is no keyring.

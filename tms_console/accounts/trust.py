@@ -1,9 +1,9 @@
 """What of a database this console can believe, and on which grounds.
 
 The kept head says where the chain ends; the newest seal, signed by the console, says that all of
-the registry up to it is what the console saw; the links say it of the rows since.  Records are given
-out only if they are exactly what their audit row entered.  One thing that does not fit refuses the
-whole.
+the registry up to it is what the console saw; the links say it of the rows since.  Records are
+given out only if they are exactly what their audit row entered.  One thing that does not fit
+refuses the whole.
 """
 
 from __future__ import annotations

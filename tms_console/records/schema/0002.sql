@@ -621,4 +621,5 @@ CREATE INDEX audit_registry ON audit (console_uid, seq)
     WHERE action IN ('record.add', 'credential.set', 'session.begin', 'session.end');
 CREATE INDEX audit_login ON audit (subject, seq)
     WHERE action IN ('login.ok', 'login.failed');
+CREATE INDEX audit_at ON audit (at);
 CREATE INDEX session_authority ON session (authority_uid);

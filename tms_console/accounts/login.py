@@ -1,0 +1,350 @@
+"""Logging in, the login that acts are asked of, and signing with it.
+
+One path for an unknown user, a wrong password and a locked account: one argon2id computation, one
+sentence.  Nothing here knows of sessions, so a lock can stop none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NoReturn
+
+from tms_console.accounts.book import Book, Enrolment
+from tms_console.accounts.credentials import (
+    LOGIN_FAILED,
+    LOGIN_LOCKED,
+    LOGIN_OK,
+    NOBODY,
+    Credential,
+    failures_of,
+    read_credential,
+)
+from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted, NotTrusted
+from tms_console.accounts.idle import LockTimer, clock_ns
+from tms_console.accounts.keys import KeySealBroken, PrivateKey
+from tms_console.accounts.lockout import Locked, state
+from tms_console.accounts.passwords import Derived, check_password
+from tms_console.accounts.roles import Permission, Role, allowed, require
+from tms_console.accounts.signatures import RULES, ToSign
+from tms_console.accounts.statements import statement
+from tms_console.accounts.station import Station
+from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind
+from tms_console.records.errors import RecordsError
+from tms_console.records.operations import AuditNote
+from tms_console.records.queries import newest_audit_time
+from tms_console.records.registry import stored_records
+from tms_console.records.values import new_uid
+
+REFUSED = (
+    "The name or the password is wrong, or the account is locked for a while after too many wrong "
+    "passwords."
+)
+"""The only thing that a refused log-in says."""
+
+_IN_DOUBT = frozenset(
+    {
+        Permission.RESTORE_BACKUP,
+        Permission.MAKE_BACKUP,
+        Permission.VERIFY_RECORDS,
+        Permission.KEEP_DATABASE_KEY,
+        Permission.READ_PATIENTS,
+        Permission.READ_SESSIONS,
+    }
+)
+"""What may still be done with a database that cannot be trusted."""
+
+
+class LoginLocked(AccountsRefused):
+    """The screen is locked: the password opens it again."""
+
+
+@dataclass(slots=True)
+class Login:
+    """One person, logged in at this console.
+
+    Attributes:
+        enrolment: Who they are and what they may do.
+        must_change: They have a first password and can do nothing but set their own.
+        doubt: Why the database cannot be trusted, "" if it can.
+        timer: When the screen locks.
+        now_ns: The clock of that timer.
+        signed_before: A signature was given in this login; later ones ask for the password alone.
+    """
+
+    enrolment: Enrolment
+    must_change: bool
+    doubt: str
+    timer: LockTimer
+    now_ns: Callable[[], int]
+    _key: PrivateKey | None = field(repr=False)
+    signed_before: bool = False
+
+    @property
+    def user_uid(self) -> str:
+        """The user's uid; the actor of everything they do."""
+        return self.enrolment.user_uid
+
+    @property
+    def role(self) -> Role:
+        """Their role, from the enrolment."""
+        return self.enrolment.role
+
+    @property
+    def locked(self) -> bool:
+        """True if the screen is locked; the key is then not in memory."""
+        if self._key is not None and self.timer.locked(self.now_ns()):
+            self._key = None
+        return self._key is None
+
+    def touch(self) -> None:
+        """Note that the person did something."""
+        self.timer.touch(self.now_ns())
+
+    def lock(self) -> None:
+        """Lock the screen now."""
+        self.timer.lock()
+        self._key = None
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether this person may do this now; for screens, which decide nothing."""
+        return (
+            not self.must_change
+            and not self.locked
+            and (not self.doubt or permission in _IN_DOUBT)
+            and allowed(self.role, permission)
+        )
+
+    def require(self, permission: Permission) -> None:
+        """Do nothing if this person may do this now.
+
+        Raises:
+            NotPermitted: Their role does not include it, or they must set a password first.
+            LoginLocked: The screen is locked.
+            NotTrusted: The database cannot be trusted.
+        """
+        if self.must_change:
+            raise NotPermitted("Set a password of your own first; nobody else may know it.")
+        require(self.role, permission)
+        self.key()
+        if self.doubt and permission not in _IN_DOUBT:
+            raise NotTrusted("doubt", self.doubt)
+
+    def key(self) -> PrivateKey:
+        """Return the private key; for statements of this person alone.
+
+        Raises:
+            LoginLocked: The screen is locked.
+        """
+        if self.locked or self._key is None:
+            raise LoginLocked("The screen is locked; unlock it with your password.")
+        return self._key
+
+    def opened(self, key: PrivateKey) -> None:
+        """Take the key again after the password was checked.
+
+        Raises:
+            LoginOver: The login is older than it may be.
+        """
+        self.timer.unlock(self.now_ns())
+        self._key = key
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of somebody who wants to log in."""
+
+    subject: str
+    credential: Credential | None
+    enrolment: Enrolment | None
+    lock_until: datetime | None
+
+
+def log_in(
+    station: Station,
+    login: str,
+    password: str,
+    *,
+    now_ns: Callable[[], int] = clock_ns,
+) -> Login:
+    """Log somebody in; exactly one argon2id computation, whatever comes of it.
+
+    Raises:
+        LoginRefused: Unknown name, wrong password or locked account.
+        RecordsError: The database cannot be read or written.
+    """
+    book, doubt = _book(station)
+    key, enrolment, credential = _authenticate(station, book, login, password)
+    return Login(
+        enrolment=enrolment,
+        must_change=credential.must_change or enrolment.grade != "full",
+        doubt=doubt,
+        timer=LockTimer(now_ns()),
+        now_ns=now_ns,
+        _key=key,
+    )
+
+
+def unlock(station: Station, login: Login, password: str) -> None:
+    """Open a locked screen again.
+
+    Raises:
+        LoginRefused: Wrong password, or the account was locked or ended meanwhile.
+        LoginOver: The login is older than it may be.
+    """
+    login.opened(_same_person(station, login, password))
+
+
+def sign(
+    station: Station,
+    login: Login,
+    to_sign: ToSign,
+    password: str,
+    *,
+    login_name: str = "",
+) -> AddRecord:
+    """Sign something, put it on record and let the console seal it.
+
+    Args:
+        station: This console.
+        login: Who signs.
+        to_sign: What they say, of exactly which content.
+        password: Asked for at every signature.
+        login_name: Asked for at the first signature of a login.
+
+    Raises:
+        LoginRefused: Wrong password or name.
+        NotPermitted: Their role does not include it.
+        NotTrusted: The database cannot be trusted.
+        AccountsRefused: Their key may not approve yet.
+    """
+    rule = RULES[to_sign.meaning]
+    login.require(rule.permission)
+    if not login.signed_before and login_name.strip().lower() != login.enrolment.login:
+        check_password(
+            password, None, argon2id=station.hashing.argon2id
+        )  # the same cost as a wrong password
+        raise LoginRefused(REFUSED)
+    key = _same_person(station, login, password)
+    with station.trusting() as trusted:
+        head = trusted.head
+        enrolment = trusted.book.active(login.user_uid, station.wall())
+        if enrolment is None or enrolment.uid != login.enrolment.uid:
+            raise AccountsRefused("This account was ended or changed meanwhile; log in anew.")
+        if rule.physicians_only and not enrolment.may_approve_at(head.seq + 1):
+            raise AccountsRefused(
+                "Your key was made after a password reset and may not approve yet: another "
+                "physician, or your one-time recovery code, must confirm it first."
+            )
+    uid, at = new_uid(), station.wall()
+    content = to_sign.content(uid, enrolment, at) | {"head": {"seq": head.seq, "hash": head.hash}}
+    signed = statement(RecordKind.SIGNATURE, content, key, at=at, actor=login.user_uid)
+    station.write(signed, seal="a signature")
+    login.signed_before = True
+    return signed
+
+
+def require_password(station: Station, login: Login, password: str) -> None:
+    """Do nothing if it is this person's password; a wrong one counts as a failed log-in.
+
+    Raises:
+        LoginRefused: It is not.
+    """
+    _same_person(station, login, password)
+
+
+def _book(station: Station) -> tuple[Book, str]:
+    """Return the enrolments, and why the database cannot be trusted, "" if it can."""
+    try:
+        with station.trusting() as trusted:
+            return trusted.book, ""
+    except NotTrusted as error:
+        return station.raw_book(), str(error)
+
+
+def _same_person(station: Station, login: Login, password: str) -> PrivateKey:
+    book, _ = _book(station)
+    key, enrolment, _ = _authenticate(station, book, login.enrolment.login, password, note=False)
+    if enrolment.uid != login.enrolment.uid:
+        raise LoginRefused(REFUSED)
+    return key
+
+
+def _authenticate(
+    station: Station,
+    book: Book,
+    login: str,
+    password: str,
+    *,
+    note: bool = True,
+) -> tuple[PrivateKey, Enrolment, Credential]:
+    known = _known(station, book, login)
+    usable = known.lock_until is None and known.enrolment is not None
+    credential = known.credential if usable else None
+    derived = check_password(
+        password,
+        None if credential is None else credential.password,
+        argon2id=station.hashing.argon2id,
+    )
+    if derived is None or credential is None or known.enrolment is None:
+        _refuse(station, known)
+    key = _opened(station, known, credential, derived)
+    if note or _failing(station, known):
+        _note(station, LOGIN_OK, known.subject, known.enrolment.user_uid)
+    return key, known.enrolment, credential
+
+
+def _failing(station: Station, known: _Known) -> bool:
+    """Return whether earlier failures are still counted, which a right password ends."""
+    with station.database.reading() as connection:
+        return bool(failures_of(connection, known.subject))
+
+
+def _known(station: Station, book: Book, login: str) -> _Known:
+    """Look somebody up; nobody and somebody take the same steps."""
+    wanted = login.strip().lower()
+    with station.database.reading() as connection:
+        users = stored_records(connection, RecordKind.USER, login=wanted)
+        uid = users[0].uid if users else ""
+        subject = f"user:{uid}" if uid else NOBODY
+        credential = read_credential(connection, uid)
+        failures = failures_of(connection, subject) if uid else ()
+    now = datetime.fromisoformat(station.wall())
+    newest = newest_audit_time(station.database)
+    locked = state(
+        failures,
+        now,
+        newest_on_record=None if newest is None else datetime.fromisoformat(newest),
+    )
+    until = locked.until if isinstance(locked, Locked) else None
+    return _Known(subject, credential, book.current(uid, station.wall()), until)
+
+
+def _opened(
+    station: Station, known: _Known, credential: Credential, derived: Derived
+) -> PrivateKey:
+    """Return the key, if it is the one that the person was enrolled with."""
+    if known.enrolment is None or credential.public_key != known.enrolment.public_key:
+        _refuse(station, known)
+    try:
+        return credential.unseal(derived)
+    except KeySealBroken:
+        _refuse(station, known)
+
+
+def _refuse(station: Station, known: _Known) -> NoReturn:
+    action = LOGIN_FAILED if known.lock_until is None else LOGIN_LOCKED
+    _note(station, action, known.subject, CONSOLE_ACTOR)
+    raise LoginRefused(REFUSED)
+
+
+def _note(station: Station, action: str, subject: str, actor: str) -> None:
+    """Put a log-in on record; one that cannot be recorded does not succeed."""
+    try:
+        station.write(
+            AuditNote(uid=new_uid(), actor=actor, action=action, subject=subject, detail="")
+        )
+    except RecordsError:
+        if action == LOGIN_OK:
+            raise
