@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -23,7 +22,7 @@ SECOND = timedelta(seconds=1)
 
 MOMENTS = st.integers(-(10**8), 10**8).map(lambda seconds: NOON + seconds * SECOND)
 FAILURES = st.lists(MOMENTS, max_size=40)
-WAITS = st.integers(0, 3600).map(lambda seconds: seconds * SECOND)
+ROWS = st.none() | MOMENTS
 
 
 def failures(count: int, last: datetime = NOON) -> list[datetime]:
@@ -33,14 +32,16 @@ def failures(count: int, last: datetime = NOON) -> list[datetime]:
 
 @pytest.mark.parametrize("count", range(5))
 def test_four_failures_lock_nothing(count: int) -> None:
-    assert state(failures(count), NOON) == Open()
+    assert state(failures(count), NOON, earliest_since=None) == Open()
 
 
 def test_the_fifth_failure_locks_for_a_minute() -> None:
     until = NOON + timedelta(minutes=1)
-    assert state(failures(5), NOON) == Locked(until)
-    assert state(failures(5), until - SECOND) == Locked(until)
-    assert state(failures(5), until) == Open()
+    for now in (NOON, NOON + SECOND, until - SECOND):
+        assert state(failures(5), now, earliest_since=None) == Locked(until)
+        assert state(failures(5), now, earliest_since=now) == Locked(until)
+    assert state(failures(5), until, earliest_since=None) == Open()
+    assert state(failures(5), until, earliest_since=until - SECOND) == Open()
 
 
 def test_the_delay_doubles_up_to_a_quarter_of_an_hour() -> None:
@@ -51,94 +52,92 @@ def test_the_delay_doubles_up_to_a_quarter_of_an_hour() -> None:
 
 def test_a_guesser_has_few_tries_a_year() -> None:
     """The number that the module's docstring argues with: tried without pause for a whole day."""
-    now, tried, tries = NOON, [NOON], 1
+    now, tried = NOON, [NOON]
     while now < NOON + timedelta(days=1):
         now += SECOND if len(tried) < FAILURES_TO_LOCK else delay_after(len(tried))
-        assert state(tried, now) == Open()
+        assert state(tried, now, earliest_since=None) == Open()
         tried.append(now)
-        tries += 1
-    assert tries <= 5 + 4 + 96
+    assert len(tried) <= FAILURES_TO_LOCK + 4 + 96
 
 
-@given(FAILURES, MOMENTS, st.none() | MOMENTS, WAITS)
-def test_nobody_waits_longer_than_the_longest_delay(
-    tried: list[datetime], now: datetime, newest: datetime | None, waited: timedelta
+@given(FAILURES, MOMENTS, ROWS)
+def test_nobody_is_ever_locked_for_longer_than_the_longest_delay(
+    tried: list[datetime], now: datetime, since: datetime | None
 ) -> None:
-    """Not even with failures dated in the future: the program has only to stay open."""
-    answer = state(tried, now, newest_on_record=newest, surely_waited=waited)
+    """Not even with failures dated in the future, before or after them."""
+    answer = state(tried, now, earliest_since=since)
     if isinstance(answer, Locked):
-        seen = now if newest is None else max(now, newest)
-        assert seen < answer.until <= seen + LONGEST_DELAY
-    longest = state(tried, now, newest_on_record=newest, surely_waited=LONGEST_DELAY)
-    assert longest == Open()
+        assert now < answer.until <= now + LONGEST_DELAY
 
 
-@given(FAILURES, MOMENTS, WAITS)
-def test_waiting_the_longest_delay_by_the_clock_opens(
-    tried: list[datetime], now: datetime, waited: timedelta
+@given(FAILURES, MOMENTS, ROWS)
+def test_whoever_tries_in_vain_can_try_again_after_the_longest_delay(
+    tried: list[datetime], now: datetime, since: datetime | None
 ) -> None:
-    after = max([*tried, now]) + LONGEST_DELAY + waited
-    assert state(tried, after) == Open()
+    """The vain try is itself a row on record, so that waiting counts from there at the latest."""
+    row = now if since is None else min(since, now)
+    assert state(tried, now + LONGEST_DELAY, earliest_since=row) == Open()
 
 
-@given(FAILURES, MOMENTS, WAITS, st.integers(0, 10**9))
+@given(FAILURES, MOMENTS, ROWS, st.integers(0, 10**9))
 def test_setting_the_clock_back_unlocks_nothing(
-    tried: list[datetime], now: datetime, later: timedelta, back_s: int
+    tried: list[datetime], now: datetime, since: datetime | None, back_s: int
 ) -> None:
-    newest = max([*tried, now])
-    before = state(tried, newest + later, newest_on_record=newest + later)
-    after = state(tried, newest - back_s * SECOND, newest_on_record=newest + later)
-    assert after == before
-
-
-@given(FAILURES, MOMENTS, st.integers(0, 10**9))
-def test_an_earlier_clock_never_shows_open_where_a_later_one_shows_locked(
-    tried: list[datetime], now: datetime, back_s: int
-) -> None:
-    if isinstance(state(tried, now), Locked):
-        assert isinstance(state(tried, now - back_s * SECOND), Locked)
+    if isinstance(state(tried, now, earliest_since=since), Locked):
+        back = now - back_s * SECOND
+        assert isinstance(state(tried, back, earliest_since=since), Locked)
 
 
 @given(FAILURES, MOMENTS)
-def test_one_more_failure_never_opens_what_is_locked(tried: list[datetime], now: datetime) -> None:
-    if isinstance(state(tried, now), Locked):
-        assert isinstance(state([*tried, now], now), Locked)
-
-
-@given(st.lists(MOMENTS, max_size=10), st.randoms(), MOMENTS)
-def test_the_order_in_which_failures_are_handed_in_changes_nothing(
-    tried: list[datetime], random: Random, now: datetime
+def test_the_lock_lasts_its_whole_delay_by_a_clock_that_goes_right(
+    before: list[datetime], last: datetime
 ) -> None:
-    mixed = list(tried)
-    random.shuffle(mixed)
-    assert state(mixed, now) == state(tried, now)
+    """Whatever wrong times stand in the earlier rows, only the newest failure's counts."""
+    tried = [*before, last]
+    delay = delay_after(len(tried))
+    for part in (timedelta(0), delay / 3, delay - timedelta(microseconds=1)):
+        if delay:
+            answer = state(tried, last + part, earliest_since=last + part)
+            assert answer == Locked(last + delay)
+    assert state(tried, last + delay, earliest_since=last) == Open()
 
 
-def test_the_newest_time_on_record_counts_as_waiting_too() -> None:
-    """The clock was set back after the wait was over: the record proves that it was."""
-    later = NOON + timedelta(minutes=5)
-    assert state(failures(5), NOON - timedelta(days=1), newest_on_record=later) == Open()
+@given(FAILURES, MOMENTS, ROWS)
+def test_one_more_failure_never_opens_what_is_locked(
+    tried: list[datetime], now: datetime, since: datetime | None
+) -> None:
+    if isinstance(state(tried, now, earliest_since=since), Locked):
+        assert isinstance(state([*tried, now], now, earliest_since=None), Locked)
 
 
-def test_after_a_corrected_clock_the_lock_ends_with_monotonic_time() -> None:
+def test_a_clock_that_once_stood_in_the_future_does_not_switch_the_lock_off() -> None:
+    """After a row from 2035, failures of 2026 must still lock."""
+    wrong = failures(3, NOON.replace(year=2035))
+    assert state([*wrong, *failures(3)], NOON, earliest_since=None) == Locked(
+        NOON + timedelta(minutes=2)
+    )
+
+
+def test_failures_recorded_by_a_wrong_clock_lock_for_minutes_and_not_until_then() -> None:
     """Failures recorded while the clock stood in 2035 must not lock anybody until 2035."""
     wrong = failures(6, NOON.replace(year=2035))
-    assert state(wrong, NOON) == Locked(NOON + timedelta(minutes=2))
-    almost = timedelta(minutes=2) - SECOND
-    assert state(wrong, NOON, surely_waited=almost) == Locked(NOON + SECOND)
-    assert state(wrong, NOON, surely_waited=timedelta(minutes=2)) == Open()
+    two = timedelta(minutes=2)
+    assert state(wrong, NOON, earliest_since=None) == Locked(NOON + two)
+    assert state(wrong, NOON + two - SECOND, earliest_since=NOON) == Locked(NOON + two)
+    assert state(wrong, NOON + two, earliest_since=NOON) == Open()
 
 
 def test_times_of_other_zones_are_the_same_moments() -> None:
     east = timezone(timedelta(hours=9))
     tried = [one.astimezone(east) for one in failures(5)]
-    assert state(tried, NOON) == Locked(NOON + timedelta(minutes=1))
+    assert state(tried, NOON, earliest_since=None) == Locked(NOON + timedelta(minutes=1))
 
 
+@pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("place", range(3))
-def test_a_time_without_a_zone_is_refused(place: int) -> None:
+def test_a_time_without_a_zone_is_refused(place: int, count: int) -> None:
     """It would be compared as if it were local time, hours away."""
     times = [NOON, NOON, NOON]
     times[place] = times[place].replace(tzinfo=None)
     with pytest.raises(ValueError, match="time zone"):
-        state([times[0]], times[1], newest_on_record=times[2])
+        state([times[0]] * count, times[1], earliest_since=times[2])

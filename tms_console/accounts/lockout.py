@@ -43,29 +43,29 @@ def delay_after(failures: int) -> timedelta:
 
 
 def state(
-    failures: Sequence[datetime],
-    now: datetime,
-    *,
-    newest_on_record: datetime | None = None,
-    surely_waited: timedelta = timedelta(0),
+    failures: Sequence[datetime], now: datetime, *, earliest_since: datetime | None
 ) -> LockState:
-    """Return whether an account is locked, from the times of its failures since the last success.
+    """Return whether an account is locked, from its failures since the last success.
 
-    Tries made while it is locked must not be handed in as failures: else anybody could keep it
-    locked.  A clock that was set back unlocks nothing: `newest_on_record`, the newest time in the
-    audit trail, is taken for now if it is later.  Nor does it lock for ever: `surely_waited`, the
-    monotonic time that this program has run, or since the newest failure if it saw that one,
-    counts as waiting when the clock shows less.
+    A clock that was set back unlocks nothing, and one that once stood in the future locks nobody
+    until then: waiting counts from the newest failure or, if a later row of the record shows an
+    earlier time (or the clock does), from there.  The newest time on record is no measure: one
+    row from a wrong clock would switch the lock off for years.
+
+    Args:
+        failures: Their times in the order of the record.  Tries made while the account is locked
+            are none: else anybody could keep it locked.
+        now: The wall time.
+        earliest_since: The earliest time of any audit row after the newest failure, None if there
+            is none.
 
     Raises:
         ValueError: A time has no zone.
     """
-    times = [*failures, now, *([] if newest_on_record is None else [newest_on_record])]
-    if any(one.tzinfo is None for one in times):
+    later = [now] if earliest_since is None else [now, earliest_since]
+    if any(one.tzinfo is None for one in (*failures, *later)):
         raise ValueError("a time for the lock-out has no time zone; each must have one")
     if len(failures) < FAILURES_TO_LOCK:
         return Open()
-    now = now if newest_on_record is None else max(now, newest_on_record)
-    waited = max(now - max(failures), surely_waited)
-    left = delay_after(len(failures)) - waited
-    return Locked(now + left) if left > timedelta(0) else Open()
+    until = min(failures[-1], *later) + delay_after(len(failures))
+    return Locked(until) if now < until else Open()
