@@ -26,8 +26,8 @@ ROWS = st.none() | MOMENTS
 
 
 def failures(count: int, last: datetime = NOON) -> list[datetime]:
-    """Return the times of failures ten seconds apart."""
-    return [last - 10 * SECOND * (count - 1 - n) for n in range(count)]
+    """Return the times of failures ten seconds apart, the newest first."""
+    return [last - 10 * SECOND * n for n in range(count)]
 
 
 @pytest.mark.parametrize("count", range(5))
@@ -56,7 +56,7 @@ def test_a_guesser_has_few_tries_a_year() -> None:
     while now < NOON + timedelta(days=1):
         now += SECOND if len(tried) < FAILURES_TO_LOCK else delay_after(len(tried))
         assert state(tried, now, earliest_since=None) == Open()
-        tried.append(now)
+        tried.insert(0, now)
     assert len(tried) <= FAILURES_TO_LOCK + 4 + 96
 
 
@@ -93,7 +93,7 @@ def test_the_lock_lasts_its_whole_delay_by_a_clock_that_goes_right(
     before: list[datetime], last: datetime
 ) -> None:
     """Whatever wrong times stand in the earlier rows, only the newest failure's counts."""
-    tried = [*before, last]
+    tried = [last, *before]
     delay = delay_after(len(tried))
     for part in (timedelta(0), delay / 3, delay - timedelta(microseconds=1)):
         if delay:
@@ -107,13 +107,13 @@ def test_one_more_failure_never_opens_what_is_locked(
     tried: list[datetime], now: datetime, since: datetime | None
 ) -> None:
     if isinstance(state(tried, now, earliest_since=since), Locked):
-        assert isinstance(state([*tried, now], now, earliest_since=None), Locked)
+        assert isinstance(state([now, *tried], now, earliest_since=None), Locked)
 
 
 def test_a_clock_that_once_stood_in_the_future_does_not_switch_the_lock_off() -> None:
     """After a row from 2035, failures of 2026 must still lock."""
     wrong = failures(3, NOON.replace(year=2035))
-    assert state([*wrong, *failures(3)], NOON, earliest_since=None) == Locked(
+    assert state([*failures(3), *wrong], NOON, earliest_since=None) == Locked(
         NOON + timedelta(minutes=2)
     )
 

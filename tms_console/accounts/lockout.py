@@ -53,8 +53,8 @@ def state(
     row from a wrong clock would switch the lock off for years.
 
     Args:
-        failures: Their times in the order of the record.  Tries made while the account is locked
-            are none: else anybody could keep it locked.
+        failures: Their times, in the order of the record with the newest first.  Tries made while
+            the account is locked are none: else anybody could keep it locked.
         now: The wall time.
         earliest_since: The earliest time of any audit row after the newest failure, None if there
             is none.
@@ -67,5 +67,5 @@ def state(
         raise ValueError("a time for the lock-out has no time zone; each must have one")
     if len(failures) < FAILURES_TO_LOCK:
         return Open()
-    until = min(failures[-1], *later) + delay_after(len(failures))
+    until = min(failures[0], *later) + delay_after(len(failures))
     return Locked(until) if now < until else Open()
