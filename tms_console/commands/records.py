@@ -1,6 +1,6 @@
-"""`tms-console records`: check a record, and list what is in it.
+"""`tms-console records`: check a record, list it, back it up, put it back, bring its key back.
 
-It reads only; what a finding means and which row it names is decided in `tms_console.records`.
+It shows and asks only; what is found, copied and refused is decided in `tms_console.records`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,22 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self, TypedDict
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tms_console.records.backup import Copy
     from tms_console.records.queries import SessionLine
+    from tms_console.records.restore import PutBack
     from tms_console.records.verify import Verification
 
-app = typer.Typer(help="Check and list the record of sessions.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check, list, back up and restore the record of sessions.", no_args_is_help=True
+)
 
 BAR_AFTER_S = 1.0
 """A progress bar appears only for what takes longer than this."""
@@ -59,12 +64,12 @@ def verify(file: File, as_json: Json = False) -> None:
 @app.command("list")
 def list_(file: File, as_json: Json = False) -> None:
     """List the sessions of a database, the oldest first."""
-    from tms_console.records.database import open_database  # noqa: PLC0415 - imported late
+    from tms_console.records.database import inspect_database  # noqa: PLC0415 - imported late
     from tms_console.records.errors import RecordsError  # noqa: PLC0415
     from tms_console.records.queries import list_sessions  # noqa: PLC0415
 
     try:
-        database = open_database(file)
+        database = inspect_database(file)
         sessions = list_sessions(database)
     except RecordsError as error:
         _refuse(error, as_json)
@@ -77,6 +82,104 @@ def list_(file: File, as_json: Json = False) -> None:
         typer.echo(json.dumps(found, indent=2))
     else:
         _show_sessions(file, database.purpose.value, sessions)
+
+
+@app.command()
+def backup(
+    database: File,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The new file.")],
+    as_json: Json = False,
+) -> None:
+    """Make a verified copy of a database, also while a session is running on it."""
+    from tms_console.records.backup import back_up  # noqa: PLC0415 - imported late
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
+
+    try:
+        with _Bar("Copying", database, quiet=as_json) as bar:
+            copy = back_up(
+                database,
+                target,
+                progress=lambda done, total: bar.step("Copying and checking", done, total),
+            )
+    except RecordsError as error:
+        _refuse(error, as_json)
+    _show_backup(database, copy, as_json)
+
+
+@app.command()
+def restore(
+    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="The copy to put back.")],
+    database: Annotated[Path, typer.Argument(metavar="DATABASE", help="What it replaces.")],
+    as_json: Json = False,
+) -> None:
+    """Put a backup in the place of a database, which is kept under another name."""
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415 - imported late
+    from tms_console.records.restore import put_back  # noqa: PLC0415
+
+    try:
+        with _Bar("Copying", backup, quiet=as_json) as bar:
+            done = put_back(
+                backup,
+                database,
+                progress=lambda done, total: bar.step("Copying and checking", done, total),
+            )
+    except RecordsError as error:
+        _refuse(error, as_json)
+    _show_restore(backup, done, as_json)
+
+
+@app.command()
+def escrow(
+    database: File,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The new file.")],
+) -> None:
+    """Copy the key of an encrypted database, sealed under a passphrase, to be kept elsewhere."""
+    from tms_console.records.connections import key_of  # noqa: PLC0415 - imported late
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
+    from tms_console.records.escrow import make_escrow  # noqa: PLC0415
+    from tms_console.records.private_files import write_private  # noqa: PLC0415
+
+    try:
+        key = key_of(database)
+        passphrase: str = typer.prompt(
+            "Passphrase of the escrow copy", hide_input=True, confirmation_prompt=True, err=True
+        )
+        write_private(target, make_escrow(key, passphrase))
+    except RecordsError as error:
+        _refuse(error, as_json=False)
+    except OSError as error:
+        reason = error.strerror or error
+        _refuse(OSError(f"{target}: the escrow copy was not written: {reason}"), as_json=False)
+    _console().print(
+        f"{target}: this copy gives the key of {database} back, with its passphrase. Keep both "
+        "away from this machine, and from each other.",
+        style="green",
+        **_PLAIN,
+    )
+
+
+@app.command("recover-key")
+def recover_key(
+    database: File,
+    escrow: Annotated[Path, typer.Option("--escrow", metavar="FILE", help="The escrow copy.")],
+) -> None:
+    """Bring the key of an encrypted database back from its escrow copy."""
+    from tms_console.records.connections import keep_key  # noqa: PLC0415 - imported late
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
+    from tms_console.records.escrow import recover_key as recover  # noqa: PLC0415
+
+    try:
+        sealed = escrow.read_bytes()
+        passphrase: str = typer.prompt("Passphrase of the escrow copy", hide_input=True, err=True)
+        where = keep_key(database, recover(sealed, passphrase))
+    except RecordsError as error:
+        _refuse(error, as_json=False)
+    except OSError as error:
+        reason = error.strerror or error
+        _refuse(OSError(f"{escrow}: the escrow copy cannot be read: {reason}"), as_json=False)
+    _console().print(
+        f"{database}: the key opens it, and is kept in {where} now.", style="green", **_PLAIN
+    )
 
 
 def _refuse(error: Exception, as_json: bool) -> NoReturn:
@@ -93,36 +196,54 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr)
 
 
+class _Bar:
+    """A progress bar with the time left, on a terminal, for what takes longer than a second."""
+
+    def __init__(self, first: str, file: Path, *, quiet: bool) -> None:
+        """Name the first step, which has no end known; a big file is worth a bar at once."""
+        import time  # noqa: PLC0415 - imported late
+
+        from rich.progress import Progress  # noqa: PLC0415
+
+        console = _console(stderr=True)
+        self._clock = time.monotonic
+        self._bar = Progress(console=console, transient=True)
+        self._wanted = console.is_terminal and not quiet
+        self._task = self._bar.add_task(first, total=None)
+        self._started = self._clock()
+        self._shown = False
+        if file.is_file() and file.stat().st_size > BIG_FILE_BYTES:
+            self._show()
+
+    def step(self, description: str, done: int, total: int) -> None:
+        """Show how far a step is."""
+        if self._clock() - self._started > BAR_AFTER_S:
+            self._show()
+        self._bar.update(self._task, description=description, completed=done, total=total)
+
+    def _show(self) -> None:
+        if self._wanted and not self._shown:
+            self._bar.start()
+            self._shown = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._shown:
+            self._bar.stop()
+
+
 def _verify_with_progress(file: Path, *, quiet: bool) -> Verification:
-    """Verify, with a bar and the time left on a terminal if it takes longer than a second."""
-    import time  # noqa: PLC0415 - imported late
+    from tms_console.records.verify import verify as verify_file  # noqa: PLC0415 - imported late
 
-    from rich.progress import Progress  # noqa: PLC0415
-
-    from tms_console.records.verify import verify as verify_file  # noqa: PLC0415
-
-    console = _console(stderr=True)
-    bar = Progress(console=console, transient=True)
-    wanted = console.is_terminal and not quiet
-    task = bar.add_task("Checking the file", total=None)
-    started = time.monotonic()
-    shown = False
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown
-        if wanted and not shown and time.monotonic() - started > BAR_AFTER_S:
-            bar.start()
-            shown = True
-        bar.update(task, description="Checking pulses", completed=done, total=total)
-
-    try:
-        if wanted and file.is_file() and file.stat().st_size > BIG_FILE_BYTES:
-            bar.start()
-            shown = True
-        return verify_file(file, show)
-    finally:
-        if shown:
-            bar.stop()
+    with _Bar("Checking the file", file, quiet=quiet) as bar:
+        return verify_file(file, lambda done, total: bar.step("Checking pulses", done, total))
 
 
 def _show_verification(answer: Verification) -> None:
@@ -173,3 +294,69 @@ def _show_sessions(file: Path, purpose: str, sessions: tuple[SessionLine, ...]) 
         simulated = "simulated " if one.simulated else ""
         console.print(f"  {simulated}{one.device}", **_PLAIN)
         console.print(f"  {one.uid}", style="dim", **_PLAIN)
+
+
+def _show_backup(database: Path, copy: Copy, as_json: bool) -> None:
+    if as_json:
+        found = {
+            "database": str(database),
+            "backup": str(copy.path),
+            "database_uid": copy.facts.database_uid,
+            "schema": copy.facts.schema,
+            "seq": copy.facts.head.seq,
+            "hash": copy.facts.head.hash,
+            "newest_at": copy.facts.newest_at,
+            "sha256": copy.sha256,
+            "size_bytes": copy.size_bytes,
+        }
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = _console()
+    console.print(
+        f"{copy.path}: a copy of {database} up to audit row {copy.facts.head.seq}; every row of it "
+        "was checked.",
+        style="green",
+        **_PLAIN,
+    )
+    console.print(f"{copy.size_bytes} bytes, SHA-256 {copy.sha256}", style="dim", **_PLAIN)
+
+
+def _show_restore(backup: Path, done: PutBack, as_json: bool) -> None:
+    if as_json:
+        found = {
+            "database": str(done.database.path),
+            "database_uid": done.database.database_uid,
+            "backup": str(backup),
+            "backup_sha256": done.backup_sha256,
+            "seq": done.database.head.seq,
+            "hash": done.database.head.hash,
+            "newest_at": done.database.newest_at,
+            "replaced_seq": None if done.replaced is None else done.replaced.head.seq,
+            "aside": None if done.aside is None else str(done.aside),
+        }
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = _console()
+    facts = done.database
+    console.print(
+        f"{facts.path}: {backup} was put back; it ends at audit row {facts.head.seq} of "
+        f"{facts.newest_at}.",
+        style="green",
+        **_PLAIN,
+    )
+    if done.aside is not None:
+        there = "cannot be read" if done.replaced is None else f"ends at {done.replaced.head.seq}"
+        console.print(f"What it replaced {there} and is kept as {done.aside}.", **_PLAIN)
+    if done.unsaved_aside is not None:
+        console.print(
+            f"A session was cut off there, and its stimulator may still be armed: look at it. What "
+            f"was left unsaved is kept as {done.unsaved_aside}.",
+            style="bold red",
+            **_PLAIN,
+        )
+    console.print(
+        "An older copy arms no real stimulator until an administrator has recorded this restore "
+        "and a physician has signed which prescriptions are still in force.",
+        style="yellow",
+        **_PLAIN,
+    )

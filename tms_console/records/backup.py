@@ -16,6 +16,7 @@ from sqlcipher3 import dbapi2
 from tms_console.records.audit import Wall
 from tms_console.records.canonical import utc_now_text
 from tms_console.records.connections import (
+    Access,
     file_id,
     reading,
     reason_of,
@@ -24,7 +25,7 @@ from tms_console.records.connections import (
 )
 from tms_console.records.database import inspect_database
 from tms_console.records.encryption import proved_key, unlock
-from tms_console.records.errors import DatabaseUnusable
+from tms_console.records.errors import DatabaseUnusable, WriteFailed
 from tms_console.records.file_facts import FileFacts, facts_in, facts_of, sha256_of
 from tms_console.records.findings import Progress
 from tms_console.records.heads import KeptHeads
@@ -74,7 +75,14 @@ def back_up(
         WriteFailed: The backup is in its place and good, but could not be entered in the chain.
     """
     copy = copy_verified(path, target, progress=progress)
-    note_backup(inspect_database(path), copy.facts.head, copy.sha256, copy.size_bytes, wall=wall)
+    database = inspect_database(path)
+    try:
+        note_backup(database, copy.facts.head, copy.sha256, copy.size_bytes, wall=wall)
+    except WriteFailed as error:
+        raise WriteFailed(
+            f"{target}: the backup is in place and verified, but the database does not name it: "
+            f"{error}"
+        ) from error
     return copy
 
 
@@ -97,10 +105,7 @@ def copy_verified(path: Path, target: Path, *, progress: Progress = _no_progress
     try:
         fresh = begin_private(target)
         try:
-            with reading(path) as connection:
-                facts = facts_in(connection, path)  # and from here on the connection sees one state
-                _copy_pages(connection, path, fresh, progress)
-            require_same(fresh, facts, progress)
+            facts = copy_into(path, fresh, progress=progress)
             copy = Copy(target, replace(facts, path=target), sha256_of(fresh), fresh.stat().st_size)
             name_new(fresh, target)
         finally:
@@ -110,6 +115,29 @@ def copy_verified(path: Path, target: Path, *, progress: Progress = _no_progress
     except (OSError, dbapi2.Error) as error:
         raise DatabaseUnusable(f"{target}: the copy was not made: {reason_of(error)}") from error
     return copy
+
+
+def copy_into(
+    path: Path, fresh: Path, access: Access = "read", *, progress: Progress = _no_progress
+) -> FileFacts:
+    """Copy a database as it is now into an empty file, verify the copy, and say what is in it.
+
+    Args:
+        path: The database.
+        fresh: The empty file.
+        access: `inspect` for one on a medium that cannot be written.
+        progress: Called for the pages copied, and again for the pulses verified.
+
+    Raises:
+        DatabaseUnusable: The source cannot be read, or the copy does not verify.
+        OSError: The disk failed.
+        dbapi2.Error: The copy cannot be written.
+    """
+    with reading(path, access) as connection:
+        facts = facts_in(connection, path)  # and from here on the connection sees one state
+        _copy_pages(connection, path, fresh, progress)
+    require_same(fresh, facts, progress)
+    return replace(facts, path=fresh)
 
 
 def require_same(copy: Path, facts: FileFacts, progress: Progress = _no_progress) -> None:

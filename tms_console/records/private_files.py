@@ -60,17 +60,27 @@ def name_new(fresh: Path, path: Path) -> None:
         OSError: The disk failed; the file may have its name or not.
     """
     sync_file(fresh)
+    name_too(fresh, path)
+    fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def name_too(path: Path, other: Path) -> None:
+    """Give a file another name besides its own, durably; where that cannot be, instead of its own.
+
+    Raises:
+        FileExistsError: Something has the other name; it is not replaced.
+        OSError: The disk failed.
+    """
     try:
-        os.link(fresh, path)  # unlike a rename, it does not replace what another made meanwhile
+        os.link(path, other)  # unlike a rename, it does not replace what another made meanwhile
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, "File exists", str(path)) from error
-        fresh.rename(path)
-    else:
-        fresh.unlink()
-    sync_folder(path.parent)
+        if other.exists():
+            raise FileExistsError(errno.EEXIST, "File exists", str(other)) from error
+        path.rename(other)
+    sync_folder(other.parent)
 
 
 def write_private(path: Path, content: bytes) -> None:
