@@ -84,6 +84,7 @@ class Capabilities:
         checking_s: Setting it for a train and reading everything back takes at most this long.
         arming_s: Making it able to fire takes at most this long.
         refusal: Says why the train cannot be made at that intensity and what could be, or None.
+        coil_shape: What protocols call such a coil (`figure-8`), "" if its name is all there is.
     """
 
     identity: DeviceIdentity
@@ -96,6 +97,7 @@ class Capabilities:
     checking_s: float
     arming_s: float
     refusal: Callable[[Train, int], str | None] = field(repr=False, compare=False)
+    coil_shape: str = ""
 
 
 @dataclass(frozen=True, slots=True)

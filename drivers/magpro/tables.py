@@ -124,6 +124,20 @@ COIL_NAMES = {
 }
 """Coil names by type byte; 0 is also what a unit without a coil says."""
 
+COIL_SHAPES = {
+    56: "figure-8",
+    60: "figure-8",
+    62: "figure-8",
+    72: "figure-8",
+    73: "figure-8",
+    81: "circular",
+    82: "figure-8",
+}
+"""What protocols call these coils: the maker's B is a butterfly, which is a figure of eight.
+
+MCF-P-B65 is a placebo coil and Cool-B65 A/P is one on one of its sides: neither is called anything.
+D-B80 is bent and is prescribed by its name."""
+
 NO_COOLER_C = 90
 """The temperature one cooled coil reports while no cooler is connected."""
 
