@@ -5,13 +5,13 @@ Who may set whose password is decided in `users` and `login`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from tms_console.accounts.keys import PrivateKey, seal_key, unseal_key
+from tms_console.accounts.lockout import FAILURES_TO_LOCK
 from tms_console.accounts.passwords import (
     Derived,
     Parameters,
@@ -33,7 +33,7 @@ MOST_FAILURES = 64
 """Failures that are counted; far beyond the longest delay."""
 
 _LAST = (
-    select(AUDIT.c.action, AUDIT.c.at)
+    select(AUDIT.c.action, AUDIT.c.at, AUDIT.c.seq)
     .where(AUDIT.c.subject == bindparam("subject"), text("action IN ('login.ok', 'login.failed')"))
     .order_by(AUDIT.c.seq.desc())
     .limit(MOST_FAILURES)
@@ -92,14 +92,34 @@ def read_credential(connection: Connection, user_uid: str) -> Credential | None:
     )
 
 
-def failures_of(connection: Connection, subject: str) -> Sequence[datetime]:
-    """Return when log-ins failed since the last that succeeded, the newest first."""
-    times = []
-    for action, at in connection.execute(_LAST, {"subject": subject}):
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Log-ins of one user that failed since the last that succeeded.
+
+    Attributes:
+        times: When, the newest first.
+        earliest_since: The earliest wall time on record after the newest failure, None if nothing
+            was recorded since: a clock that was set forward and back waits for nobody.
+    """
+
+    times: tuple[datetime, ...] = ()
+    earliest_since: datetime | None = None
+
+
+def failures_of(connection: Connection, subject: str) -> Failures:
+    """Return which log-ins failed since the last that succeeded."""
+    times, newest_seq = [], None
+    for action, at, seq in connection.execute(_LAST, {"subject": subject}):
         if action == LOGIN_OK:
             break
+        newest_seq = seq if newest_seq is None else newest_seq
         times.append(datetime.fromisoformat(at))
-    return times
+    if len(times) < FAILURES_TO_LOCK:
+        return Failures(tuple(times))
+    since = connection.execute(
+        select(func.min(AUDIT.c.at)).where(AUDIT.c.seq > newest_seq)
+    ).scalar()
+    return Failures(tuple(times), None if since is None else datetime.fromisoformat(since))
 
 
 def new_credential(

@@ -18,6 +18,7 @@ from tms_console.accounts.credentials import (
     LOGIN_OK,
     NOBODY,
     Credential,
+    Failures,
     failures_of,
     read_credential,
 )
@@ -33,7 +34,6 @@ from tms_console.accounts.station import Station
 from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind
 from tms_console.records.errors import RecordsError
 from tms_console.records.operations import AuditNote
-from tms_console.records.queries import newest_audit_time
 from tms_console.records.registry import stored_records
 from tms_console.records.values import new_uid
 
@@ -298,7 +298,7 @@ def _authenticate(
 def _failing(station: Station, known: _Known) -> bool:
     """Return whether earlier failures are still counted, which a right password ends."""
     with station.database.reading() as connection:
-        return bool(failures_of(connection, known.subject))
+        return bool(failures_of(connection, known.subject).times)
 
 
 def _known(station: Station, book: Book, login: str) -> _Known:
@@ -309,14 +309,9 @@ def _known(station: Station, book: Book, login: str) -> _Known:
         uid = users[0].uid if users else ""
         subject = f"user:{uid}" if uid else NOBODY
         credential = read_credential(connection, uid)
-        failures = failures_of(connection, subject) if uid else ()
+        failures = failures_of(connection, subject) if uid else Failures()
     now = datetime.fromisoformat(station.wall())
-    newest = newest_audit_time(station.database)
-    locked = state(
-        failures,
-        now,
-        newest_on_record=None if newest is None else datetime.fromisoformat(newest),
-    )
+    locked = state(failures.times, now, earliest_since=failures.earliest_since)
     until = locked.until if isinstance(locked, Locked) else None
     return _Known(subject, credential, book.current(uid, station.wall()), until)
 
