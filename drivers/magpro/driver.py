@@ -60,6 +60,7 @@ from drivers.magpro.exchange import (
     Exchange,
     coil_label,
 )
+from drivers.magpro.info import coil_shape
 from drivers.magpro.replies import (
     Amplitude,
     Settings,
@@ -169,6 +170,7 @@ class MagProStimulator:
         return Capabilities(
             identity=_identity(status),
             coil=coil_label(status.coil_type),
+            coil_shape=coil_shape(status.coil_type),
             train_timing=TrainTiming.DEVICE,
             reports=ReportKind.PULSE_OR_BURST,
             min_pct_mso=0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from drivers.magpro.tables import COIL_NAMES, MODEL_NAMES, Mode, Model, Waveform
+from drivers.magpro.tables import COIL_NAMES, COIL_SHAPES, MODEL_NAMES, Mode, Model, Waveform
 
 MAX_RATE_BY_CLASS = {0: 30, 1: 20, 2: 60, 3: 80}
 """R30: pulses a second by rate class."""
@@ -26,6 +26,11 @@ def model_name(model: int) -> str:
 def coil_name(coil_type: int) -> str:
     """Return the name of a coil type byte, or one that says it is unknown."""
     return COIL_NAMES.get(coil_type, f"coil type {coil_type}")
+
+
+def coil_shape(coil_type: int) -> str:
+    """Return what protocols call a coil of this type byte, "" if its name is all there is."""
+    return COIL_SHAPES.get(coil_type, "")
 
 
 def serial_text(serial: int) -> str:
