@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tms_console.accounts.errors import AccountsRefused, NotTrusted
-from tms_console.accounts.keys import PrivateKey, is_public_key
+from tms_console.accounts.keys import PrivateKey, is_public_key, verify_signature
 from tms_console.records.private_files import (
     CONFIG_VARIABLE,
     configuration_folder,
@@ -61,6 +61,10 @@ class Anchor:
     def sign(self, data: bytes) -> str:
         """Return the console's signature, 128 hexadecimal digits."""
         return self.key.sign(data)
+
+    def signed(self, data: bytes, signature: str) -> bool:
+        """Return True if the console's key signed the bytes."""
+        return verify_signature(self.public.console_public_key, data, signature)
 
 
 def new_anchor(

@@ -4,6 +4,7 @@
     ├── DatabaseUnusable    this file cannot serve: show the sentence, choose another file
     ├── IllegalOperation    a write contradicts the record, a bug in the caller: nothing was written
     ├── WriteFailed         not known to be written: stop and disarm; the sentence is for a person
+    ├── NotAsLeft           the file is not as this console left it: nothing of it is signed
     └── SessionLockTaken    another console holds a session on this file: wait or use that one
 
 Every message is a sentence a technician can read; nothing here knows how to show one.
@@ -26,6 +27,10 @@ class IllegalOperation(RecordsError):
 
 class WriteFailed(RecordsError):
     """A write that is not known to have reached the disk."""
+
+
+class NotAsLeft(RecordsError):
+    """The chain does not stand where this console left it, or does not hold together."""
 
 
 class SessionLockTaken(RecordsError):

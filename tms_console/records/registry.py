@@ -95,6 +95,36 @@ def last_sealed_fold(connection: Connection, console_uid: str, upto: int) -> Fol
     return Fold(values["sealed_seq"], values["registry_rows"], values["registry_digest"])
 
 
+def first_broken_link(
+    connection: Connection, console_uid: str, seq: int, hash_: str, head_seq: int
+) -> int | None:
+    """Return the first row of the chain that does not follow from the one before, None if all do.
+
+    Args:
+        connection: Any connection.
+        console_uid: Whose chain.
+        seq: The row from which on it is checked; 0 for all of it.
+        hash_: What that row must carry; the genesis hash for 0.
+        head_seq: The row at which the chain ends.
+    """
+    rows = connection.execute(
+        select(AUDIT)
+        .where(AUDIT.c.console_uid == console_uid, AUDIT.c.seq >= seq)
+        .order_by(AUDIT.c.seq)
+    ).mappings()
+    expected, previous = max(seq, 1), None if seq else hash_
+    for row in rows:
+        try:
+            sound = row_hash(dict(row)) == row["hash"]
+        except ValueError:
+            sound = False
+        linked = row["hash"] == hash_ if previous is None else row["previous_hash"] == previous
+        if not sound or not linked or row["seq"] != expected:
+            return expected
+        expected, previous = expected + 1, row["hash"]
+    return None if expected == head_seq + 1 else expected
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryRow:
     """One audit row of the registry, read whole.

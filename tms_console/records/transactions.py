@@ -16,7 +16,7 @@ from tms_console.records.audit import AuditChain, Wall
 from tms_console.records.canonical import utc_now_text
 from tms_console.records.database import Database, Purpose, snapshot
 from tms_console.records.errors import RecordsError, WriteFailed
-from tms_console.records.heads import ChainHead, keep_head
+from tms_console.records.heads import ChainHead, keep_head, kept_heads
 from tms_console.records.operations import BeginTrain, Frames, Operation, PulsesFinal
 from tms_console.records.storing import needs_preparation, prepare, store
 
@@ -46,13 +46,14 @@ class CommitHooks:
 NO_HOOKS = CommitHooks()
 
 
-def apply(
+def apply(  # noqa: PLR0913 - three of them are for tests and for restores
     connection: Connection,
     database: Database,
     operations: Sequence[Operation],
     *,
     wall: Wall = utc_now_text,
     hooks: CommitHooks = NO_HOOKS,
+    adopt: bool = False,
 ) -> ChainHead:
     """Write operations with their audit rows in one BEGIN IMMEDIATE transaction.
 
@@ -62,6 +63,7 @@ def apply(
         operations: What to write; an `EndTrain` or `EndSession` only as the first of them.
         wall: Gives the time of the audit rows.
         hooks: For tests.
+        adopt: As for `expect_head`.
 
     Returns:
         The head of the audit chain, once COMMIT has returned.
@@ -81,14 +83,22 @@ def apply(
         store(connection, chain, operations[0], sealed)
         for operation in operations[1:]:
             store(connection, chain, operation)
-        expect_head(database, before, chain.head)
+        expect_head(database, before, chain.head, adopt=adopt)
         hooks.before_commit(operations)
     hooks.after_commit(operations)
     return chain.head
 
 
-def write_now(database: Database, *operations: Operation, wall: Wall = utc_now_text) -> None:
+def write_now(
+    database: Database, *operations: Operation, wall: Wall = utc_now_text, adopt: bool = False
+) -> None:
     """Write operations outside a session's writer, such as a start that the gate refused.
+
+    Args:
+        database: Where.
+        operations: What.
+        wall: Gives the time of the audit rows.
+        adopt: As for `expect_head`.
 
     Raises:
         IllegalOperation: One of them contradicts the record; nothing was written.
@@ -97,7 +107,7 @@ def write_now(database: Database, *operations: Operation, wall: Wall = utc_now_t
     try:
         with database.connect_writer() as connection:
             for group in groups(operations):
-                head = apply(connection, database, group, wall=wall)
+                head = apply(connection, database, group, wall=wall, adopt=adopt)
                 keep_outside(database, head)
     except DBAPIError as error:
         raise WriteFailed(failure_sentence(database, error)) from error
@@ -143,18 +153,42 @@ def _rows(operation: Operation) -> int:
             return 1
 
 
-def expect_head(database: Database, before: ChainHead, after: ChainHead) -> None:
+def expect_head(
+    database: Database, before: ChainHead, after: ChainHead, *, adopt: bool = False
+) -> None:
     """Keep, inside the transaction, where a clinic's chain stands and where it is about to.
+
+    A file that does not stand where this console left it (an older copy, rows of somebody else) may
+    be written, but what is kept stays as it is: writing must not make the file believable.
+
+    Args:
+        database: Which.
+        before: Where the chain stands.
+        after: Where it is about to.
+        adopt: Follow the file all the same: an administrator's recorded restore, and nothing else.
 
     Raises:
         WriteFailed: It could not be kept: the transaction must not be committed.
     """
-    if database.purpose is not Purpose.CLINIC or after == before:
+    if database.purpose is Purpose.REHEARSAL or after == before:
         return
     try:
-        keep_head(after, before)
+        if adopt or follows(database, before):
+            keep_head(after, before)
+        else:
+            LOGGER.warning("%s is not as this console left it; it stays so", database.path)
     except RecordsError as error:
         raise WriteFailed(str(error)) from error
+
+
+def follows(database: Database, head: ChainHead) -> bool:
+    """Return True if a head is where this console left the chain of a database.
+
+    Raises:
+        RecordsError: What is kept cannot be read.
+    """
+    kept = kept_heads(database.uid)
+    return kept is not None and head in (kept.after, kept.before)
 
 
 def keep_outside(database: Database, head: ChainHead) -> None:
@@ -162,7 +196,7 @@ def keep_outside(database: Database, head: ChainHead) -> None:
 
     A clinic's is kept already, inside the transaction, where no other program comes between.
     """
-    if database.purpose is Purpose.CLINIC:
+    if database.purpose is not Purpose.REHEARSAL:
         return
     try:
         keep_head(head)
