@@ -260,11 +260,11 @@ class DoseBasis:
     ) -> FixedBlock:
         """Return the signed block at another threshold or at today's percentage.
 
-        The technician's bounds move so that they allow nothing, in % of the threshold, that was
-        not signed: the upper one in proportion to the dose, rounded down to the step; the lower
-        one in proportion to the prescribed dose, rounded up.  A ramp day lowers the upper bound
-        and not the lower.  The dose itself, which follows from the signed percentage, always
-        lies inside.  At the signed threshold and percentage the block is unchanged.
+        The technician's bounds move so that they allow nothing, in % of the dose, that was not
+        signed: the upper one in proportion to the dose, rounded down to the step; the lower one
+        in proportion to the prescribed dose, rounded up.  A ramp day lowers the upper bound and
+        not the lower.  The dose itself, which follows from the signed percentage, always lies
+        inside.  At the signed threshold and percentage the block is unchanged.
 
         Args:
             block: The block as signed.

@@ -141,7 +141,7 @@ def session_at(
     """Return what is delivered now; it follows from the signed numbers and these alone.
 
     With neither it is the session as signed.  How the technician's bounds move is told at
-    `DoseBasis.block_at`: they never allow more, in % of the threshold, than was signed, and on a
+    `DoseBasis.block_at`: they never allow more, in % of the dose, than was signed, and on a
     re-measured threshold nothing above the band's highest intensity.
 
     Args:
