@@ -71,8 +71,10 @@ def reading(path: Path, access: Access = "read") -> Iterator[Connection]:
     """
     connection = _connect(path, access, READER_BUSY_MS)
     try:
-        with connection.begin():
-            yield connection
+        transaction = connection.begin()
+        yield connection
+        with contextlib.suppress(*UNREADABLE):  # SQLCipher refuses all after a damaged page
+            transaction.rollback()
     except UNREADABLE as error:
         raise unusable(path, error) from error
     finally:

@@ -284,7 +284,7 @@ def _key_in(path: Path) -> DatabaseKey | None:
         if fault is not None:
             raise DatabaseUnusable(fault)
         text = path.read_text(encoding="ascii", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise DatabaseUnusable(
@@ -294,14 +294,14 @@ def _key_in(path: Path) -> DatabaseKey | None:
 
 
 def _write_key(path: Path, key: DatabaseKey) -> None:
+    there = _key_in(path)
+    if there == key:
+        return
+    if there is not None:
+        raise DatabaseUnusable(f"{path}: there is another key already; it is not replaced")
     try:
         private_folder(path.parent)
         write_private(path, key.text().encode() + b"\n")
-    except FileExistsError:
-        if _key_in(path) != key:
-            raise DatabaseUnusable(
-                f"{path}: there is another key already; it is not replaced"
-            ) from None
     except OSError as error:
         raise DatabaseUnusable(
             f"{path}: the key of a database cannot be kept there: {error.strerror or error}"
