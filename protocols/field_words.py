@@ -17,6 +17,7 @@ class Topic(StrEnum):
     LIMITS = "limits"
     COURSE = "course"
     PLACE = "place"
+    NAME = "name"
     RULES = "rules"
     OTHER = "other"
     RECORD = "record"
@@ -24,7 +25,7 @@ class Topic(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the dose to 7 for the record."""
+        """0 for the dose to 8 for the record."""
         return list(Topic).index(self)
 
 
@@ -64,6 +65,10 @@ FIELD_WORDS: dict[str, FieldWords] = {
         gradient_pct_mso_per_mm=("output per depth", "%MSO/mm"),
         cap_pct_mt=("cap of the depth adjustment", "%"),
         lowest_pct_mt=("lowest percentage in the first sessions", "%"),
+        depth=("adjustment for depth", ""),
+        first_sessions=("ramp across the first days", ""),
+        band=("re-measure band", ""),
+        ramp=("ramp of the first trains", ""),
     ),
     "first_sessions.sessions": FieldWords("first sessions with a ramp", "", Topic.DOSE),
     "band.plus_minus_pct_mso": FieldWords("re-measure band, plus or minus", "%MSO", Topic.DOSE),
@@ -83,7 +88,8 @@ FIELD_WORDS: dict[str, FieldWords] = {
         bursts=("repetitions in a train", ""),
         trains=("trains", ""),
         changeover_s=("time since the block before", "s"),
-        pulses=("pulses", ""),
+        burst=("burst", ""),
+        interval=("interval between trains", ""),
     ),
     "burst.pulses": FieldWords("pulses in a burst", "", Topic.PATTERN),
     "burst.rate_hz": FieldWords("rate in a burst", "Hz", Topic.PATTERN),
@@ -109,10 +115,13 @@ FIELD_WORDS: dict[str, FieldWords] = {
     ),
     **_words(
         Topic.PLACE,
-        label=("name of the block", ""),
         target=("target", ""),
         side=("side", ""),
         coil=("coil", ""),
+    ),
+    **_words(
+        Topic.NAME,
+        label=("name of the block", ""),
         title=("title", ""),
         protocol_id=("protocol", ""),
     ),

@@ -21,7 +21,7 @@ from protocols.protocol_differences import protocol_differences
 from protocols.session_content import FixedBlock
 from protocols.terms import Side
 
-_WEIGHED = (Topic.DOSE, Topic.PATTERN, Topic.LIMITS, Topic.COURSE)
+_WEIGHED = (Topic.DOSE, Topic.PATTERN, Topic.LIMITS, Topic.COURSE, Topic.PLACE)
 """What a physician acknowledges departing in; names and the record are not weighed."""
 
 

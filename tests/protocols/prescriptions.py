@@ -105,6 +105,10 @@ POLICY = proposed_policy(uid(30), "Europe/Berlin")
 SECOND_POLICY: Policy = replace(POLICY, uid=uid(31), version=2, supersedes=uid(30))
 
 
+JUNK = [True, 1.5, [], {}, "", "\ud800", -1, 2**60, None]
+"""What a damaged or hostile record may hold in the place of any value."""
+
+
 def leaves(value: JsonValue, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """The path of every value in a canonical form."""
     if isinstance(value, dict):

@@ -29,6 +29,7 @@ from protocols.terms import Side, ThresholdKind
 from tests.protocols.prescriptions import (
     BLOCK,
     DEPTH,
+    JUNK,
     PRESCRIPTION,
     SECOND,
     leaves,
@@ -89,16 +90,17 @@ def test_any_change_of_any_field_changes_the_digest_or_is_no_prescription(
 
 
 @pytest.mark.parametrize("path", leaves(PRESCRIPTION.canonical()), ids=str)
-@pytest.mark.parametrize("junk", [True, 1.5, [], {}, "", "\ud800", -1, 2**60, None], ids=repr)
 def test_junk_in_any_field_is_refused_or_is_another_prescription(
-    path: tuple[str | int, ...], junk: Any
+    path: tuple[str | int, ...],
 ) -> None:
-    sent = with_value(PRESCRIPTION.canonical(), path, junk)
-    try:
-        received = Prescription.from_canonical(sent)
-    except ContentError:
-        return
-    assert received.canonical() == sent
+    junk: Any
+    for junk in JUNK:
+        sent = with_value(PRESCRIPTION.canonical(), path, junk)
+        try:
+            received = Prescription.from_canonical(sent)
+        except ContentError:
+            continue
+        assert received.canonical() == sent, junk
 
 
 @pytest.mark.parametrize("path", leaves(PRESCRIPTION.canonical()), ids=str)
