@@ -54,7 +54,7 @@ def text_of(record: StoredRecord, name: str) -> str:
     Raises:
         BadStatement: It is not.
     """
-    value = record.values.get(name)
+    value = record.member(name)
     if not isinstance(value, str):
         raise BadStatement(f"{record.kind} {record.uid}: {name} is {value!r}, not text")
     return value
@@ -66,7 +66,7 @@ def optional_text_of(record: StoredRecord, name: str) -> str | None:
     Raises:
         BadStatement: It is neither.
     """
-    return None if record.values.get(name) is None else text_of(record, name)
+    return None if record.member(name) is None else text_of(record, name)
 
 
 def truth_of(record: StoredRecord, name: str) -> bool:
@@ -75,7 +75,7 @@ def truth_of(record: StoredRecord, name: str) -> bool:
     Raises:
         BadStatement: It is neither.
     """
-    value = record.values.get(name)
+    value = record.member(name)
     if not isinstance(value, bool):
         raise BadStatement(f"{record.kind} {record.uid}: {name} is {value!r}, not true or false")
     return value

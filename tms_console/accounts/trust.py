@@ -9,31 +9,33 @@ refuses the whole.
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tms_console.accounts.anchor import PublicAnchor
 from tms_console.accounts.book import Book, read_book
 from tms_console.accounts.errors import BadStatement, NotTrusted
 from tms_console.accounts.signatures import SESSION, Meaning, Signed, read_signature
-from tms_console.accounts.statements import require_signed, text_of
-from tms_console.records.audit import row_hash
-from tms_console.records.canonical import Json, digest
-from tms_console.records.clinical import RECORD_ADD, RecordKind, StoredRecord, check_content
-from tms_console.records.database import Database
-from tms_console.records.heads import ChainHead, KeptHeads, kept_heads
-from tms_console.records.registry import (
-    RegistryRow,
-    empty_fold,
-    registry_rows,
-    stored_records,
+from tms_console.accounts.statements import text_of
+from tms_console.accounts.vouching import (
+    Vouched,
+    is_where_it_was_left,
+    read_head,
+    remembered,
+    require_credentials,
+    vouched_chain,
 )
-from tms_console.records.tables import AUDIT
+from tms_console.records.canonical import Json, canonical_text, digest
+from tms_console.records.clinical import RECORD_ADD, RecordKind, StoredRecord
+from tms_console.records.database import Database
+from tms_console.records.heads import ChainHead, KeptHeads
+from tms_console.records.registry import RegistryRow, same_as_entered, stored_records
 
 MOST_TRIES = 20
-"""How often a state is looked for that nobody writes meanwhile; a write takes milliseconds."""
+"""How often a state is looked for while others write several times between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,16 @@ class Trusted:
         sealed_seq: Up to where the console has signed.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        anchor: PublicAnchor,
-        rows: list[RegistryRow],
-        tail: tuple[ChainHead, str, int],
-    ) -> None:
+    def __init__(self, connection: Connection, anchor: PublicAnchor, vouched: Vouched) -> None:
         self._connection = connection
-        self._entered = {row.subject: row for row in rows if row.action == RECORD_ADD}
-        self._rows = rows
-        self.head, self.newest_at, self.sealed_seq = tail
+        self.head = vouched.head
+        self.newest_at = vouched.newest_at
+        self.sealed_seq = vouched.sealed_seq
+        self._entered = _entered(vouched.rows)
         self._kinds: dict[RecordKind, dict[str, StoredRecord]] = {}
+        self._found: dict[tuple[RecordKind, str], dict[_Key, list[StoredRecord]]] = {}
         self._signed: dict[str, Signed | None] = {}
-        self.sessions = _sessions(rows)
+        self.sessions = _sessions(vouched.rows)
         self.book: Book = read_book(
             anchor.first_administrator_key,
             self.records(RecordKind.USER),
@@ -96,18 +94,18 @@ class Trusted:
 
         Args:
             kind: Which.
-            members: Values that members of their contents must have.
+            members: Values that members of their contents must have; None also for no such member.
 
         Raises:
             NotTrusted: A record is not what was entered, is gone, or was never entered.
         """
-        found = self._load(kind).values()
         if not members:
-            return tuple(found)
+            return tuple(self._load(kind).values())
+        (name, value), *others = members.items()
         return tuple(
             one
-            for one in found
-            if all(one.values.get(name) == value for name, value in members.items())
+            for one in self._by(kind, name).get(_key(value), ())
+            if all(_key(one.member(other)) == _key(wanted) for other, wanted in others)
         )
 
     def record(self, kind: RecordKind, uid: str) -> StoredRecord | None:
@@ -161,21 +159,25 @@ class Trusted:
             self._kinds[kind] = self._compared(kind)
         return self._kinds[kind]
 
+    def _by(self, kind: RecordKind, name: str) -> dict[_Key, list[StoredRecord]]:
+        """Return the records of a kind by a member, read once: screens ask for each patient."""
+        if (kind, name) not in self._found:
+            found: dict[_Key, list[StoredRecord]] = defaultdict(list)
+            for one in self._load(kind).values():
+                found[_key(one.member(name))].append(one)
+            self._found[kind, name] = dict(found)
+        return self._found[kind, name]
+
     def _compared(self, kind: RecordKind) -> dict[str, StoredRecord]:
-        records = {}
+        entered, records = self._entered[kind.value], {}
         for record in stored_records(self._connection, kind):
-            entered = self._entered.get(kind.subject(record.uid))
-            if entered is None:
+            row = entered.get(record.uid)
+            if row is None:
                 raise NotTrusted("inserted", f"{kind} {record.uid} was never entered.")
-            if not _same(record, entered):
+            if not same_as_entered(record, row):
                 raise NotTrusted("changed", f"{kind} {record.uid} is not what was entered.")
             records[record.uid] = record
-        wanted = {
-            subject.partition(":")[2]
-            for subject in self._entered
-            if subject.partition(":")[0] == kind.value
-        }
-        if gone := wanted - records.keys():
+        if gone := entered.keys() - records.keys():
             raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
         return records
 
@@ -187,19 +189,19 @@ def trusting(database: Database, anchor: PublicAnchor) -> Iterator[Trusted]:
     Raises:
         NotTrusted: It is not, or not whole, what this console wrote; the sentence names what.
         DatabaseUnusable: It cannot be read.
-        RecordsError: What is kept of its chain cannot be read.
     """
-    with contextlib.ExitStack() as stack:
-        for _ in range(MOST_TRIES):
-            kept = kept_heads(database.uid)
+    for _ in range(MOST_TRIES):
+        with contextlib.ExitStack() as stack:
             connection = stack.enter_context(database.reading())
-            head = _head(connection, database.console_uid)  # from here on, one state of the file
-            if kept_heads(database.uid) == kept:
-                break
-            stack.pop_all().close()  # somebody wrote meanwhile
-        else:
-            raise NotTrusted("busy", "The record is being written all the time; try again.")
-        yield read_trusted(connection, database, anchor, kept, head)
+            kept = remembered(database.uid)
+            head = read_head(connection, database.uid, anchor.console_uid)  # one state from here on
+            if not is_where_it_was_left(head, kept):
+                before, kept = kept, remembered(database.uid)
+                if kept != before and not is_where_it_was_left(head, kept):
+                    continue  # others wrote more than once between the two looks
+            yield read_trusted(connection, database, anchor, kept, head)
+            return
+    raise NotTrusted("busy", "The record is being written all the time; try again.")
 
 
 def read_trusted(
@@ -225,147 +227,34 @@ def read_trusted(
         raise NotTrusted(
             "foreign", "This is not the database that this console keeps an anchor of."
         )
-    head = head or _head(connection, anchor.console_uid)
-    _require_kept(connection, head, kept)
-    seal = _newest_seal(connection, anchor)
-    newest_at = _require_links(connection, anchor, seal, head)
-    rows = _require_registry(connection, anchor, seal)
-    return Trusted(connection, anchor, rows, (head, newest_at, _number(seal, "sealed_seq")))
+    head = head or read_head(connection, anchor.database_uid, anchor.console_uid)
+    vouched = vouched_chain(connection, anchor, kept, head)
+    require_credentials(connection, vouched.rows)
+    return Trusted(connection, anchor, vouched)
 
 
-def _head(connection: Connection, console_uid: str) -> ChainHead:
-    last = connection.execute(
-        select(AUDIT.c.seq, AUDIT.c.hash)
-        .where(AUDIT.c.console_uid == console_uid)
-        .order_by(AUDIT.c.seq.desc())
-        .limit(1)
-    ).first()
-    if last is None:
-        raise NotTrusted("cut", "The audit chain of this console is gone.")
-    return ChainHead("", console_uid, last.seq, last.hash)
+_Key = tuple[type, object]
 
 
-def _require_kept(connection: Connection, head: ChainHead, kept: KeptHeads | None) -> None:
-    """The chain must end where this console last wrote, at one of two rows after a crash."""
-    if kept is None:
-        raise NotTrusted(
-            "unknown", "This console does not remember where the chain of this database ended."
-        )
-    if kept.before is None:
-        raise NotTrusted("unknown", "What this console remembers of the chain is incomplete.")
-    for known in (kept.after, kept.before):
-        if (head.seq, head.hash) == (known.seq, known.hash):
-            return
-    if head.seq < kept.before.seq:
-        raise NotTrusted(
-            "cut",
-            f"The record ends at audit row {head.seq}, and this console wrote row "
-            f"{kept.before.seq}: it was cut, or an older copy was put back.",
-        )
-    hash_ = connection.execute(
-        select(AUDIT.c.hash).where(
-            AUDIT.c.console_uid == head.console_uid, AUDIT.c.seq == kept.before.seq
-        )
-    ).scalar()
-    if hash_ != kept.before.hash:
-        raise NotTrusted(
-            "rewritten",
-            f"Audit row {kept.before.seq} is not the one that this console wrote: the chain was "
-            "rewritten.",
-        )
-    raise NotTrusted(
-        "appended",
-        f"The audit rows from {kept.before.seq + 1} on were not written by this console.",
-    )
+def _key(value: Json) -> _Key:
+    """Return what records are found by; true is not 1."""
+    plain = value is None or isinstance(value, str | int)
+    return (type(value), value if plain else canonical_text(value))
 
 
-def _newest_seal(connection: Connection, anchor: PublicAnchor) -> StoredRecord:
-    seals = stored_records(connection, RecordKind.SEAL)
-    if not seals:
-        raise NotTrusted("unsealed", "The console never signed this record.")
-    seal = seals[-1]
-    try:
-        require_signed(seal, anchor.console_public_key)
-        check_content(RecordKind.SEAL, seal.uid, seal.content)
-        stated = (text_of(seal, "database_uid"), text_of(seal, "console_uid"))
-    except (BadStatement, ValueError) as error:
-        raise NotTrusted("seal", f"The console's newest seal does not hold: {error}") from error
-    if stated != (anchor.database_uid, anchor.console_uid):
-        raise NotTrusted("seal", "The console's newest seal is that of another database.")
-    return seal
-
-
-def _number(record: StoredRecord, name: str) -> int:
-    value = record.values.get(name)
-    if not isinstance(value, int):
-        raise NotTrusted("seal", f"{record.kind} {record.uid}: {name} is {value!r}, not a number.")
-    return value
-
-
-def _require_links(
-    connection: Connection, anchor: PublicAnchor, seal: StoredRecord, head: ChainHead
-) -> str:
-    """Verify the chain link by link from the row that was sealed; return the newest row's time."""
-    sealed_seq = _number(seal, "sealed_seq")
-    rows = connection.execute(
-        select(AUDIT)
-        .where(AUDIT.c.console_uid == anchor.console_uid, AUDIT.c.seq >= sealed_seq)
-        .order_by(AUDIT.c.seq)
-    ).mappings()
-    expected, previous, newest = sealed_seq, "", ""
+def _entered(rows: tuple[RegistryRow, ...]) -> dict[str, dict[str, RegistryRow]]:
+    """Return the audit row of every record by kind and uid."""
+    entered: dict[str, dict[str, RegistryRow]] = defaultdict(dict)
     for row in rows:
-        try:
-            sound = row_hash(dict(row)) == row["hash"]
-        except ValueError:
-            sound = False
-        linked = (
-            row["previous_hash"] == previous
-            if previous
-            else row["hash"] == seal.values.get("sealed_hash")
-        )
-        if not sound or not linked or row["seq"] != expected:
-            raise NotTrusted("rewritten", f"Audit row {expected} is not what this console wrote.")
-        expected, previous, newest = expected + 1, row["hash"], row["at"]
-    if expected != head.seq + 1:
-        raise NotTrusted("rewritten", f"Audit row {expected} is missing.")
-    return newest
+        if row.action == RECORD_ADD:
+            kind, _, uid = row.subject.partition(":")
+            if uid in entered[kind]:
+                raise NotTrusted("rewritten", f"Audit row {row.seq}: {row.subject} was there.")
+            entered[kind][uid] = row
+    return entered
 
 
-def _require_registry(
-    connection: Connection, anchor: PublicAnchor, seal: StoredRecord
-) -> list[RegistryRow]:
-    """Return the registry, if up to the seal it is exactly what the console signed."""
-    sealed_seq = _number(seal, "sealed_seq")
-    fold, rows = empty_fold(anchor.console_uid), []
-    for row in registry_rows(connection, anchor.console_uid):
-        if not row.sound:
-            raise NotTrusted("rewritten", f"Audit row {row.seq} is not what this console wrote.")
-        if row.seq <= sealed_seq:
-            fold = fold.add(row.seq, row.hash)
-        rows.append(row)
-    if (fold.rows, fold.digest) != (
-        seal.values.get("registry_rows"),
-        seal.values.get("registry_digest"),
-    ):
-        raise NotTrusted(
-            "rewritten",
-            f"The record up to audit row {sealed_seq} is not what this console signed: entries "
-            "were removed, added or replaced.",
-        )
-    return rows
-
-
-def _same(record: StoredRecord, entered: RegistryRow) -> bool:
-    return (
-        record.digest == entered.detail.get("digest")
-        and record.seq == entered.seq
-        and record.actor == entered.actor
-        and record.at == entered.detail.get("at")
-        and record.signature == entered.detail.get("signature")
-    )
-
-
-def _sessions(rows: list[RegistryRow]) -> dict[str, OldSession]:
+def _sessions(rows: tuple[RegistryRow, ...]) -> dict[str, OldSession]:
     found: dict[str, OldSession] = {}
     for row in rows:
         uid = row.subject.partition(":")[2]

@@ -6,6 +6,7 @@ to its uid, and whether a signature belongs beside it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from base64 import b64decode, b64encode
@@ -162,7 +163,7 @@ class SetCredential:
         }
 
 
-@plain_dataclass(frozen=True, slots=True)
+@plain_dataclass(frozen=True)
 class StoredRecord:
     """A record as it lies in its table.
 
@@ -186,10 +187,28 @@ class StoredRecord:
 
     @property
     def values(self) -> dict[str, Json]:
-        """The content as JSON values."""
+        """The content as JSON values; a new object each time, for nobody may change another's.
+
+        Raises:
+            ValueError: It is no JSON object.
+        """
         return content_of(self.content)
 
-    @property
+    def member(self, name: str) -> Json:
+        """Return one member of the content, None if there is none; the content is read once.
+
+        What is returned may be shared: it is only looked at.
+
+        Raises:
+            ValueError: The content is no JSON object.
+        """
+        return self._members.get(name)
+
+    @functools.cached_property
+    def _members(self) -> dict[str, Json]:
+        return content_of(self.content)
+
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the content."""
         return content_digest(self.content)
@@ -201,7 +220,10 @@ def content_of(content: str) -> dict[str, Json]:
     Raises:
         ValueError: It is no JSON object.
     """
-    values = json.loads(content)
+    try:
+        values = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("the content of a record is not nested so deeply") from error
     if not isinstance(values, dict):
         raise ValueError("the content of a record is a JSON object")  # noqa: TRY004 - malformed data
     return values

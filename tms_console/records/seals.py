@@ -10,13 +10,21 @@ from typing import Protocol
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from tms_console.records.audit import AuditChain, Wall, genesis_hash
+from tms_console.records.audit import AuditChain, Wall
 from tms_console.records.canonical import Json, canonical_text, utc_now_text
-from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind
+from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind, StoredRecord
 from tms_console.records.database import Database, snapshot
 from tms_console.records.errors import NotAsLeft, WriteFailed
 from tms_console.records.heads import ChainHead
-from tms_console.records.registry import Fold, first_broken_link, fold_up_to, stored_records
+from tms_console.records.registry import (
+    BrokenChain,
+    Fold,
+    SealedState,
+    empty_fold,
+    newest_record,
+    read_links,
+    read_seal,
+)
 from tms_console.records.storing import store
 from tms_console.records.transactions import (
     expect_head,
@@ -74,9 +82,7 @@ def write_seal(
         with database.connect_writer() as connection:
             for _ in range(MOST_TRIES):
                 with snapshot(connection):
-                    head = AuditChain(connection, database.uid, database.console_uid, wall).head
-                    _require_sound(connection, database, sealer, head)
-                    fold = fold_up_to(connection, database.console_uid, head.seq)
+                    head, fold = _as_left(connection, database, sealer)
                 with connection.begin():
                     chain = AuditChain(connection, database.uid, database.console_uid, wall)
                     if chain.head != head:
@@ -85,6 +91,7 @@ def write_seal(
                         raise NotAsLeft(_NOT_AS_LEFT.format(database.path))
                     seal = _seal(sealer, _content(database, head, fold, why), wall())
                     store(connection, chain, seal)
+                    chain.require_stored()
                     expect_head(database, head, chain.head, adopt=adopt)
                 keep_outside(database, chain.head)
                 return seal
@@ -93,19 +100,37 @@ def write_seal(
     raise WriteFailed(f"{database.path}: others write all the time; the console could not sign")
 
 
-def _require_sound(
-    connection: Connection, database: Database, sealer: Sealer, head: ChainHead
-) -> None:
-    seals = stored_records(connection, RecordKind.SEAL)
-    seq, hash_ = 0, genesis_hash(database.console_uid)
-    if seals:
-        newest = seals[-1]
-        if not sealer.signed(newest.content.encode(), newest.signature or ""):
-            raise NotAsLeft(f"{database.path}: the console's newest seal does not hold")
-        seq, hash_ = int(str(newest.values["sealed_seq"])), str(newest.values["sealed_hash"])
-    broken = first_broken_link(connection, database.console_uid, seq, hash_, head.seq)
-    if broken is not None:
-        raise NotAsLeft(f"{database.path}: audit row {broken} is not what this console wrote")
+def _as_left(connection: Connection, database: Database, sealer: Sealer) -> tuple[ChainHead, Fold]:
+    """Return where the chain ends and the registry up to there, after looking at every new row.
+
+    Only the newest seal's own word on the registry counts, and only if this console signed it: a
+    fold taken from anywhere else would make the console vouch for whatever somebody put there.
+    """
+    fold, hash_ = empty_fold(database.console_uid), ""
+    newest = newest_record(connection, RecordKind.SEAL)
+    if newest is not None:
+        sealed = _own_seal(newest, database, sealer)
+        fold, hash_ = sealed.fold, sealed.hash
+    try:
+        links = read_links(connection, database.console_uid, fold.seq, hash_)
+    except BrokenChain as error:
+        raise NotAsLeft(f"{database.path}: {error}, so nothing is signed") from error
+    head = ChainHead(database.uid, database.console_uid, links.seq, links.hash)
+    return head, fold.add_all(links.registry, links.seq)
+
+
+def _own_seal(newest: StoredRecord, database: Database, sealer: Sealer) -> SealedState:
+    try:
+        sealed = read_seal(newest)
+        signed = sealer.signed(newest.content.encode(), newest.signature or "")
+    except ValueError as error:
+        raise NotAsLeft(f"{database.path}: the console's newest seal: {error}") from error
+    if not signed or (sealed.database_uid, sealed.console_uid) != (
+        database.uid,
+        database.console_uid,
+    ):
+        raise NotAsLeft(f"{database.path}: the console's newest seal does not hold")
+    return sealed
 
 
 def _content(database: Database, head: ChainHead, fold: Fold, why: str) -> dict[str, Json]:

@@ -83,6 +83,8 @@ def apply(  # noqa: PLR0913 - three of them are for tests and for restores
         store(connection, chain, operations[0], sealed)
         for operation in operations[1:]:
             store(connection, chain, operation)
+        if chain.head != before:
+            chain.require_stored()
         expect_head(database, before, chain.head, adopt=adopt)
         hooks.before_commit(operations)
     hooks.after_commit(operations)
@@ -184,10 +186,13 @@ def expect_head(
 def follows(database: Database, head: ChainHead) -> bool:
     """Return True if a head is where this console left the chain of a database.
 
-    Raises:
-        RecordsError: What is kept cannot be read.
+    What is kept but cannot be read is no reason to lose a row: it is then not where it was left.
     """
-    kept = kept_heads(database.uid)
+    try:
+        kept = kept_heads(database.uid)
+    except RecordsError as error:
+        LOGGER.warning("%s", error)
+        return False
     return kept is not None and head in (kept.after, kept.before)
 
 

@@ -5,14 +5,12 @@ Nothing is repaired and nothing written.  How far its word reaches is part of ev
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlcipher3 import dbapi2
 
 from tms_console.records.chain_checks import Claims, check_chain, check_head
 from tms_console.records.database import (
@@ -20,13 +18,13 @@ from tms_console.records.database import (
     reading,
     reason_of,
     require_ours,
-    schema_scripts,
 )
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.findings import Finding, Progress, shown
 from tms_console.records.heads import KeptHeads, kept_heads
 from tms_console.records.record_checks import check_records
 from tms_console.records.row_checks import RowTotals, check_rows
+from tms_console.records.schema_checks import schema_faults
 
 REACH = (
     "Every session, train, pulse, event and audit row is covered, and the frames of closed "
@@ -106,7 +104,7 @@ def verify(
     with reading(path, "inspect") as connection:
         schema = require_ours(connection, path)
         _guarded(found, lambda: _check_file(connection, found))
-        _guarded(found, lambda: _check_schema(connection, schema, found))
+        _guarded(found, lambda: found.extend(schema_faults(connection, schema)))
 
         def check() -> None:
             nonlocal claims, totals, records
@@ -170,30 +168,3 @@ def _check_file(connection: Connection, found: list[Finding]) -> None:
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
         name = f"{table} row {row}" if row is not None else f"a row of {table}"
         found.append(Finding(name, f"it refers to a {parent} that does not exist"))
-
-
-def _check_schema(connection: Connection, schema: int, found: list[Finding]) -> None:
-    """Compare tables, indexes and triggers with those that the scripts of the schema make."""
-    wanted = _wanted_schema(schema)
-    there = {name: (kind, sql) for kind, name, sql in connection.exec_driver_sql(_SCHEMA)}
-    for name, (kind, sql) in wanted.items():
-        if name not in there:
-            found.append(Finding(f"{kind} {name}", "it was dropped"))
-        elif there[name] != (kind, sql):
-            found.append(Finding(f"{kind} {name}", "it was altered"))
-    for name, (kind, _) in there.items():
-        if name not in wanted:
-            found.append(Finding(f"{kind} {shown(name)[1:-1]}", "it does not belong here"))
-
-
-@functools.cache
-def _wanted_schema(schema: int) -> dict[str, tuple[str, str | None]]:
-    fresh = dbapi2.connect(":memory:")
-    try:
-        fresh.executescript(schema_scripts(schema))
-        return {name: (kind, sql) for kind, name, sql in fresh.execute(_SCHEMA)}
-    finally:
-        fresh.close()
-
-
-_SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'"
