@@ -93,7 +93,7 @@ def run_in_own_process(order: SessionOrder, publish: Callable[[Snapshot], None])
                 something.set()
             case pipe.Stands(snapshot):
                 heard.newest = snapshot
-            case pipe.Ready() | pipe.Began() | pipe.Unrecorded():
+            case pipe.Ready() | pipe.Challenged() | pipe.Began() | pipe.Unrecorded():
                 pass
 
     def die(status: int) -> None:

@@ -15,7 +15,9 @@ from tms_console.delivery.gate import (
     CLOCK_SLACK_S,
     COIL_STOP_C,
     LEAST_FREE_BYTES,
+    TREATMENT_CODES,
     Answer,
+    CheckResult,
     GateRefused,
     SessionFacts,
     TrainFacts,
@@ -45,8 +47,13 @@ DEVICE = Capabilities(
     no_fast_ones,
 )
 STATUS = DeviceStatus(0, False, False, 60, "C-B60", 24)
+NOT_ASKED = tuple(
+    CheckResult(code, Answer.NOT_APPLICABLE, "not applicable: rehearsal")
+    for code in ("login", "screening", "approval")
+)
 SESSION = SessionFacts(
     kind="rehearsal",
+    people=NOT_ASKED,
     signed_digest=DIGEST,
     content_digest=DIGEST,
     proof="built by this process",
@@ -56,8 +63,19 @@ SESSION = SessionFacts(
     capabilities=DEVICE,
     status=STATUS,
     loads=[(TEN_HZ, 60)],
+    coils=["figure-8"],
+)
+ALL_ASKED = tuple(CheckResult(code, Answer.PASSED, "It is.") for code in TREATMENT_CODES)
+TREATMENT = replace(
+    SESSION,
+    kind="treatment",
+    people=ALL_ASKED,
+    proof="",
+    database_purpose="clinic",
+    capabilities=replace(DEVICE, coil_shape="figure-8"),
 )
 TRAIN = TrainFacts(
+    people=(),
     signed_digest=DIGEST,
     content_digest=DIGEST,
     status=STATUS,
@@ -120,11 +138,67 @@ def test_one_thing_that_is_wrong_refuses_a_session_by_itself(
     assert refused[0].remedy in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["treatment", "threshold", "test"])
-def test_nothing_but_a_rehearsal_passes_until_there_are_approvals(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["threshold", "test", ""])
+def test_a_kind_of_session_that_nobody_can_authorise_yet_is_refused(kind: str) -> None:
     """Promise 1: nobody delivers an unapproved stimulus, above all not on a real stimulator."""
-    refused = {one.code for one in refusals(check_session(replace(SESSION, kind=kind, proof="")))}
-    assert refused == {"authority", "login", "screening", "approval"}
+    assert "authority" in {
+        one.code for one in refusals(check_session(replace(TREATMENT, kind=kind)))
+    }
+
+
+def test_a_treatment_of_which_everything_was_asked_passes_on_a_real_stimulator() -> None:
+    require(check_session(TREATMENT))
+
+
+@pytest.mark.parametrize("code", sorted(TREATMENT_CODES))
+def test_a_treatment_of_which_one_thing_was_not_asked_is_refused(code: str) -> None:
+    """A check that was left out by mistake must not pass in silence."""
+    people = tuple(one for one in ALL_ASKED if one.code != code)
+    refused = refusals(check_session(replace(TREATMENT, people=people)))
+    assert [one.code for one in refused] == ["authority"]
+    assert code in refused[0].sentence
+
+
+@pytest.mark.parametrize("code", sorted(TREATMENT_CODES))
+def test_one_thing_of_the_patient_that_is_wrong_refuses_a_treatment(code: str) -> None:
+    people = tuple(
+        CheckResult(code, Answer.REFUSED, "It is not.", "Do it.") if one.code == code else one
+        for one in ALL_ASKED
+    )
+    assert [one.code for one in refusals(check_session(replace(TREATMENT, people=people)))] == [
+        code
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "facts"),
+    [
+        ("simulated", replace(TREATMENT, proof="an emulator")),
+        ("simulated", replace(TREATMENT, database_purpose="demo")),
+        ("database", replace(TREATMENT, database_purpose="rehearsal", proof="an emulator")),
+        ("coil", replace(TREATMENT, coils=["figure-8", "H1"])),
+        ("coil", replace(TREATMENT, capabilities=DEVICE)),
+    ],
+)
+def test_simulated_and_real_never_mix_and_the_coil_is_the_prescribed_one(
+    code: str, facts: SessionFacts
+) -> None:
+    assert [one.code for one in refusals(check_session(facts))] == [code]
+
+
+def test_a_demonstration_passes_on_a_simulated_stimulator() -> None:
+    require(check_session(replace(TREATMENT, database_purpose="demo", proof="an emulator")))
+
+
+def test_a_coil_that_is_prescribed_by_its_own_name_passes() -> None:
+    require(check_session(replace(TREATMENT, coils=["C-B60"], capabilities=DEVICE)))
+
+
+def test_what_people_changed_since_refuses_the_next_train() -> None:
+    withdrawn = CheckResult("approval", Answer.REFUSED, "It was withdrawn.", "Ask.")
+    assert [one.code for one in refusals(check_train(replace(TRAIN, people=(withdrawn,))))] == [
+        "approval"
+    ]
 
 
 @pytest.mark.parametrize("temperature", [None, -3, 20, COIL_STOP_C - 1])

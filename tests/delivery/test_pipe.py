@@ -27,7 +27,7 @@ COMMANDS: list[pipe.Command] = [
     pipe.Start(
         SessionOrder(
             kind="rehearsal",
-            content=None,
+            content={},
             digest="1" * 64,
             authority_uid="x",
             database="y",

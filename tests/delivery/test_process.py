@@ -300,6 +300,7 @@ def test_garbage_on_the_pipe_ends_the_process_without_a_session() -> None:
     decoder = pipe.PipeDecoder(pipe.MESSAGES)
     decoder.feed(done.stdout)
     assert isinstance(decoder.next_value(), pipe.Ready)
+    assert isinstance(decoder.next_value(), pipe.Challenged)
     assert decoder.next_value() is None
     assert done.returncode == 0
 

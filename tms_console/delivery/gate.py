@@ -1,7 +1,7 @@
 """May this be delivered now?  Every check as a value: passed, refused or not applicable.
 
-Pure: the caller gathers the facts immediately before arming and puts the answer on record.
-Checks of login, screening and approval join here together with accounts.
+Pure: the caller gathers the facts immediately before arming and puts the answer on record.  What
+concerns people, approval and patient is answered in `treatment_gate` and counted here.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class SessionFacts:
     """What the gate looks at before a session.
 
     Attributes:
-        kind: The kind of session; only `rehearsal` can pass until approvals exist.
+        kind: The kind of session.
+        people: What was answered about people, approval and patient.
         signed_digest: Digest of the authority.
         content_digest: Digest of what is about to run, computed afresh.
         proof: How the stimulator was proved simulated, "" if it was not.
@@ -79,10 +80,12 @@ class SessionFacts:
         capabilities: What the stimulator can do.
         status: What it said of itself just now.
         loads: Every train with the highest %MSO it may be given at.
+        coils: The coils that the content asks for, one for each block.
         findings: What the review against the published limits found.
     """
 
     kind: str
+    people: Sequence[CheckResult]
     signed_digest: str
     content_digest: str
     proof: str
@@ -92,6 +95,7 @@ class SessionFacts:
     capabilities: Capabilities
     status: DeviceStatus
     loads: Sequence[tuple[Train, int]]
+    coils: Sequence[str]
     findings: Sequence[Finding] = ()
 
 
@@ -99,7 +103,7 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
     """Return the answers of every check that applies before a session, in a fixed order."""
     return (
         _authority(facts),
-        *_person_checks(facts.kind),
+        *facts.people,
         _digest(facts.signed_digest, facts.content_digest),
         _simulated(facts),
         _database(facts),
@@ -107,7 +111,7 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
         _wall_clock(facts.behind_s),
         _deliverable(facts),
         _limits(facts.findings),
-        _coil_present(facts.status),
+        _coil(facts),
         _temperature(facts.status),
         _device_problem(facts.status),
     )
@@ -117,6 +121,7 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
 class TrainFacts:
     """What the gate looks at before every train again."""
 
+    people: Sequence[CheckResult]
     signed_digest: str
     content_digest: str
     status: DeviceStatus
@@ -134,6 +139,7 @@ class TrainFacts:
 def check_train(facts: TrainFacts) -> tuple[CheckResult, ...]:
     """Return the answers of every check that is repeated before each train."""
     return (
+        *facts.people,
         _digest(facts.signed_digest, facts.content_digest),
         _inside_bounds(facts),
         _made_by_device(facts.capabilities, [(facts.train, facts.intensity_pct_mso)]),
@@ -166,22 +172,50 @@ def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
     return CheckResult(code, Answer.REFUSED, sentence, remedy)
 
 
+REHEARSAL_CODES = frozenset({"login", "screening", "approval"})
+"""What is listed as not applicable in a rehearsal."""
+
+TREATMENT_CODES = frozenset(
+    {
+        "record",
+        "restore",
+        "order",
+        "approval",
+        "policy",
+        "threshold",
+        "dose",
+        "screening",
+        "daily",
+        "identity",
+        "ears",
+        "extra",
+        "pre-step",
+        "hold",
+        "course",
+        "day",
+    }
+)
+"""What must have been answered, each by name, before a treatment can pass."""
+
+
 def _authority(facts: SessionFacts) -> CheckResult:
+    """Whether every question was asked that such a session needs; one left out is a refusal."""
+    needed = {"rehearsal": REHEARSAL_CODES, "treatment": TREATMENT_CODES}.get(facts.kind)
+    if needed is None:
+        return CheckResult(
+            "authority",
+            Answer.REFUSED,
+            f"This is a {facts.kind}.",
+            "Only rehearsals and treatments can be run in this version.",
+        )
+    missing = needed - {one.code for one in facts.people}
     return _result(
         "authority",
-        facts.kind == "rehearsal",
-        f"This is a {facts.kind}.",
-        "Only rehearsals can be run: no prescription can be approved in this version.",
-    )
-
-
-def _person_checks(kind: str) -> tuple[CheckResult, ...]:
-    """Login, screening and approval; a rehearsal has no patient, and the record says so."""
-    return tuple(
-        CheckResult(code, Answer.NOT_APPLICABLE, "not applicable: rehearsal")
-        if kind == "rehearsal"
-        else CheckResult(code, Answer.REFUSED, f"There is no {code} on record.", "Not available.")
-        for code in ("login", "screening", "approval")
+        not missing,
+        f"This is a {facts.kind}."
+        if not missing
+        else f"This is a {facts.kind}, and nobody asked about: {', '.join(sorted(missing))}.",
+        "Report it: the program asked less than it must.",
     )
 
 
@@ -198,24 +232,40 @@ def _digest(signed: str, content: str) -> CheckResult:
 
 
 def _simulated(facts: SessionFacts) -> CheckResult:
-    if facts.kind != "rehearsal":
-        return CheckResult("simulated", Answer.NOT_APPLICABLE, f"not applicable: {facts.kind}")
+    """A real stimulator needs a clinic's record; a simulated one must not be in it."""
+    proved = f"The stimulator is simulated: {facts.proof}."
+    real = "The stimulator is not proved simulated, so it counts as a real one."
+    if facts.kind == "rehearsal":
+        return _result(
+            "simulated",
+            bool(facts.proof),
+            proved if facts.proof else real,
+            "Rehearse on an emulator of this program, or on the port of `tms-console emulate`.",
+        )
+    if facts.database_purpose == "clinic":
+        return _result(
+            "simulated",
+            not facts.proof,
+            proved if facts.proof else "The stimulator counts as a real one.",
+            "A patient's record takes no simulated session: rehearse, or use the demonstration.",
+        )
     return _result(
         "simulated",
         bool(facts.proof),
-        f"The stimulator is simulated: {facts.proof}."
-        if facts.proof
-        else "The stimulator is not proved simulated, so it counts as a real one.",
-        "Rehearse on an emulator of this program, or on the port of `tms-console emulate`.",
+        proved if facts.proof else real,
+        "A demonstration never uses a real stimulator.",
     )
 
 
 def _database(facts: SessionFacts) -> CheckResult:
+    allowed = ("rehearsal",) if facts.kind == "rehearsal" else ("clinic", "demo")
     return _result(
         "database",
-        facts.kind != "rehearsal" or facts.database_purpose == "rehearsal",
+        facts.database_purpose in allowed,
         f"The record is a {facts.database_purpose} database.",
-        "Rehearsals have a database of their own: name another file.",
+        "Rehearsals have a database of their own: name another file."
+        if facts.kind == "rehearsal"
+        else "Treatments belong into the clinic's database.",
     )
 
 
@@ -283,12 +333,20 @@ def _inside_bounds(facts: TrainFacts) -> CheckResult:
     )
 
 
-def _coil_present(status: DeviceStatus) -> CheckResult:
-    return _result(
+def _coil(facts: SessionFacts) -> CheckResult:
+    """There is a coil, and outside of rehearsals it is the one that was prescribed."""
+    coil, shape = facts.status.coil, facts.capabilities.coil_shape
+    if not coil:
+        return CheckResult("coil", Answer.REFUSED, "No coil is connected.", "Connect the coil.")
+    other = [wanted for wanted in facts.coils if wanted not in (coil, shape)]
+    said = f"Coil {coil}" + (f", a {shape} coil." if shape else ".")
+    if facts.kind == "rehearsal" or not other:
+        return CheckResult("coil", Answer.PASSED, said)
+    return CheckResult(
         "coil",
-        bool(status.coil),
-        f"Coil {status.coil}." if status.coil else "No coil is connected.",
-        "Connect the coil.",
+        Answer.REFUSED,
+        f"{said} The prescription asks for {' and '.join(dict.fromkeys(other))}.",
+        "Connect the coil that was prescribed.",
     )
 
 

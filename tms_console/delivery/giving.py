@@ -27,7 +27,7 @@ from drivers.interface import (
     TrainSettings,
     TrainTiming,
 )
-from protocols.prescription import SessionContent
+from tms_console.delivery.authority import Authority
 from tms_console.delivery.gate import GateRefused, TrainFacts, check_train, require
 from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.journal import Journal, Ticket
@@ -83,22 +83,18 @@ class Authorised:
     """What a session may give.
 
     Attributes:
-        content: What was authorised.
-        signed_digest: The digest that was authorised.
+        authority: What the session rests on.
         plan: The content cut into shots.
         capabilities: What the stimulator can do.
         coil: The coil the session began with.
         pulses_before: Pulses of the day before this session, unknown ones included.
-        pulses_allowed: Pulses of the day that are authorised.
     """
 
-    content: SessionContent
-    signed_digest: str
+    authority: Authority
     plan: Plan
     capabilities: Capabilities
     coil: str
     pulses_before: int
-    pulses_allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +176,9 @@ class Giver:
         ramping = block.ramp is not None and shot.scheduled.number_in_block < block.ramp.trains
         given = self.settler.delivered + self.settler.unknown + self._listener.unplanned.count
         return TrainFacts(
-            signed_digest=may.signed_digest,
-            content_digest=may.content.digest(),
+            people=may.authority.again(),
+            signed_digest=may.authority.on_record.authority_digest,
+            content_digest=may.authority.digest_now(),
             status=status,
             coil_at_start=may.coil,
             train=shot.scheduled.train,
@@ -191,7 +188,7 @@ class Giver:
             highest_pct_mso=block.highest_pct_mso,
             capabilities=may.capabilities,
             pulses_so_far=may.pulses_before + given,
-            pulses_allowed=may.pulses_allowed,
+            pulses_allowed=may.authority.pulses_allowed,
         )
 
     def make_ready(self, ready: MakeReady) -> Event | None:

@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, JsonValue
 from pydantic.dataclasses import dataclass
 
+from tms_console.records.clinical import AddRecord, RecordKind
+from tms_console.records.values import Digest, Uid
+
 _CHECKED = ConfigDict(strict=True, extra="forbid")
 
 
@@ -48,25 +51,53 @@ class PortOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
+class Challenge:
+    """What the delivering process wants in the next start order, and accepts once.
+
+    Attributes:
+        session_uid: The uid that the session will have.
+        nonce: 64 hexadecimal digits that nobody can know before.
+    """
+
+    session_uid: Uid
+    nonce: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
 class SessionOrder:
     """Deliver this.
 
     Attributes:
         kind: The kind of session.
-        content: The canonical form of what was authorised.
-        digest: Its digest, as it was authorised.
+        content: The canonical form of a rehearsal's content; None for a treatment, whose
+            prescription the delivering process reads from the record itself.
+        digest: The digest of the authority, as it was authorised.
         authority_uid: The uid of the authority.
         database: Path of the database.
         device: What to deliver it with.
         actor: Who starts it.
         resumes_uid: The session that this one goes on from, None for a new one.
+        start_order: The technician's signed order; None exactly for a rehearsal.
     """
 
-    kind: Literal["rehearsal"]
-    content: JsonValue
+    kind: Literal["rehearsal", "treatment"]
+    content: JsonValue = None
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     authority_uid: str
     database: str
     device: Annotated[EmulatorOrder | PortOrder, Field(discriminator="at")]
     actor: str
     resumes_uid: str | None = None
+    start_order: AddRecord | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless it has what its kind of session needs, and nothing else."""
+        if self.kind == "rehearsal":
+            if self.start_order is not None:
+                raise ValueError("nobody orders a rehearsal: it has no start order")
+            return
+        order = self.start_order
+        if order is None or order.kind is not RecordKind.START_ORDER:
+            raise ValueError("a treatment needs a technician's signed start order")
+        if self.content is not None:
+            raise ValueError("the content of a treatment is read from the record, not sent")

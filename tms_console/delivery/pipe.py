@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from tms_console.delivery.order import SessionOrder
+from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.operations import EventKind, SessionState
 
@@ -107,6 +107,14 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
+class Challenged:
+    """What the next start order must hold; each serves one start, whatever comes of it."""
+
+    challenge: Challenge
+    say: Literal["challenged"] = "challenged"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class GateAnswer:
     """One check of the gate."""
 
@@ -173,7 +181,7 @@ class Unrecorded:
     say: Literal["unrecorded"] = "unrecorded"
 
 
-Message = Ready | Began | Stands | Over | Unrecorded
+Message = Ready | Challenged | Began | Stands | Over | Unrecorded
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])

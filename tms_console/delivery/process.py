@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
 import signal
 import threading
@@ -20,8 +21,10 @@ from types import FrameType
 from tms_console.delivery import pipe
 from tms_console.delivery.controls import Controls, Remark
 from tms_console.delivery.gate import CheckResult
+from tms_console.delivery.order import Challenge
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.values import new_uid
 
 HOST_SILENT_AFTER_S = 2.0
 """A window that does not beat for so long is gone (architecture.md, "Two processes")."""
@@ -135,10 +138,12 @@ class DeliveryProcess:
         self._decoder = pipe.PipeDecoder(pipe.COMMANDS)
         self._outbox = Outbox(messages_fd)
         self._controls: Controls | None = None
+        self._challenge: Challenge | None = None
         self._session: threading.Thread | None = None
         self._heard_at_s = time.monotonic()
         self._ended_by_signal = False
         self._outbox.say(pipe.Ready(os.getpid(), software_version, disarmed))
+        self._challenge = self._challenge_anew()
 
     def serve(self) -> None:
         """Take commands until the window's end of the pipe is closed; then end what runs."""
@@ -217,7 +222,9 @@ class DeliveryProcess:
             self._outbox.say(pipe.Over("", None, reason, (), True, 0))
             return
         self._controls = controls = Controls()
+        challenge, self._challenge = self._challenge, None
         around = Surroundings(
+            challenge=challenge,
             controls=controls,
             publish=self._outbox.show,
             software_version=self._software_version,
@@ -226,6 +233,12 @@ class DeliveryProcess:
         self._session = threading.Thread(target=self._run, args=(command, around), name="session")
         self._session.start()
 
+    def _challenge_anew(self) -> Challenge:
+        """Make the challenge that the next start order must answer, and tell the window."""
+        challenge = new_challenge()
+        self._outbox.say(pipe.Challenged(challenge))
+        return challenge
+
     def _run(self, command: pipe.Start, around: Surroundings) -> None:
         try:
             result = run_session(command.order, around)
@@ -233,11 +246,18 @@ class DeliveryProcess:
             reason = f"the delivering program failed: {type(error).__name__}: {error}"
             self._outbox.say(pipe.Over("", None, reason, (), False, 0))
             raise
+        finally:
+            self._challenge = self._challenge_anew()
         for order in around.controls.take():
             if isinstance(order, Remark):
                 left = pipe.PutOnRecord(order.kind, order.detail, order.actor)  # type: ignore[arg-type]
                 self._outbox.say(pipe.Unrecorded(left))
         self._outbox.say(over_message(result))
+
+
+def new_challenge() -> Challenge:
+    """Return a challenge that nobody can know before."""
+    return Challenge(session_uid=new_uid(), nonce=secrets.token_hex(32))
 
 
 def over_message(result: SessionResult) -> pipe.Over:

@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -19,11 +18,12 @@ from drivers import registry
 from drivers.errors import StimulatorError
 from drivers.interface import Capabilities, Clock, Frame, Stimulator, TrainSettings, TrainTiming
 from drivers.simulator.proof import Proof
-from protocols.canonical import ContentError, JsonValue
+from protocols.canonical import ContentError, JsonValue, canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
 from protocols.prescription import SessionContent
 from tms_console.clock import RealClock
+from tms_console.delivery.authority import Authority, OnRecord, RehearsalAuthority
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.gate import (
     CheckResult,
@@ -34,7 +34,7 @@ from tms_console.delivery.gate import (
 )
 from tms_console.delivery.giving import Authorised
 from tms_console.delivery.journal import FrameBuffer, Journal
-from tms_console.delivery.order import SessionOrder
+from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin, Place, open_place
 from tms_console.delivery.plan import (
     NotPlannable,
@@ -48,6 +48,7 @@ from tms_console.delivery.recovery import recover_locked
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.runner import Joined, SessionRunner
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.delivery.treatment import examine
 from tms_console.delivery.wall import WallClock, behind_s
 from tms_console.records.database import (
     Database,
@@ -71,6 +72,7 @@ from tms_console.records.operations import (
 )
 from tms_console.records.queries import newest_audit_time
 from tms_console.records.session_lock import SessionLock
+from tms_console.records.transactions import write_now
 from tms_console.records.writer import (
     DEFAULTS,
     InlineWriter,
@@ -124,6 +126,7 @@ class Surroundings:
         controls: Where orders for the running session arrive.
         publish: Gets a snapshot after every step.
         software_version: For the record.
+        challenge: What the start order of a treatment must hold; None where none was given out.
         began: Called once the session is on record, with its uid and the gate's answers.
         writer_options: For tests.
     """
@@ -131,6 +134,7 @@ class Surroundings:
     controls: Controls
     publish: Callable[[Snapshot], None]
     software_version: str
+    challenge: Challenge | None = None
     began: Callable[[str, tuple[CheckResult, ...]], None] = _nobody_waits
     writer_options: WriterOptions = DEFAULTS
 
@@ -138,15 +142,16 @@ class Surroundings:
 def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
     """Deliver an order to its end, in this thread; whatever happens is in the result."""
     try:
-        content = _content(order)
+        content = None if order.kind == "treatment" else _content(order)
         path = Path(order.database)
-        if not path.exists():
+        if content is not None and not path.exists():
             create_database(path, Purpose.REHEARSAL)
         with SessionLock.acquire(path) as lock:
             found = recover_locked(path, lock, RealClock()).sentences
             database = open_database(path)
-            require_purpose(database, Purpose.REHEARSAL)
-            return replace(_with_device(order, content, database, around), found=found)
+            authority = _authority(order, content, database, around)
+            _require_people(order, authority, database)
+            return replace(_with_device(order, authority, database, around), found=found)
     except CannotBegin as error:
         return SessionResult("", None, str(error), error.checks)
     except (RecordsError, StimulatorError, registry.UnknownName, OSError) as error:
@@ -160,15 +165,59 @@ def _content(order: SessionOrder) -> SessionContent:
         raise CannotBegin(f"the content cannot be delivered: {error}") from error
 
 
+def _authority(
+    order: SessionOrder, content: SessionContent | None, database: Database, around: Surroundings
+) -> Authority:
+    """Return what the session rests on.
+
+    Raises:
+        CannotBegin: There is nothing that it could rest on.
+        DatabaseUnusable: The database is for something else.
+    """
+    if content is None:
+        return examine(order, database, around.challenge)
+    require_purpose(database, Purpose.REHEARSAL)
+    on_record = OnRecord(SessionKind.REHEARSAL, order.authority_uid, order.digest, order.actor)
+    return RehearsalAuthority(content, on_record, newest_audit_time(database))
+
+
+def _require_people(order: SessionOrder, authority: Authority, database: Database) -> None:
+    """Do nothing if nobody and nothing of the record forbids the session; no port is open yet.
+
+    Raises:
+        CannotBegin: Something does; that is on record.
+    """
+    checks = authority.checks()
+    refused = refusals(checks)
+    if not refused:
+        return
+    words = str(GateRefused(refused))
+    try:
+        write_now(database, _refusal(order, words))
+    except RecordsError:
+        LOGGER.exception("a refusal could not be put on record")
+    raise CannotBegin(words, checks)
+
+
+def _refusal(order: SessionOrder, words: str) -> AuditNote:
+    return AuditNote(
+        uid=new_uid(),
+        actor=order.actor,
+        action="gate.refused",
+        subject=f"authority:{order.authority_uid}",
+        detail=words,
+    )
+
+
 def _with_device(
-    order: SessionOrder, content: SessionContent, database: Database, around: Surroundings
+    order: SessionOrder, authority: Authority, database: Database, around: Surroundings
 ) -> SessionResult:
     frames = FrameBuffer()
     place = open_place(order.device)
     entry = registry.driver_entry(place.driver)
     stop_requested = around.controls.stop_requested
     with entry.open(place.link, place.clock, frames, stop_requested) as stimulator:
-        session = _Session(order, content, database, around, place)
+        session = _Session(order, authority, database, around, place)
         return session.run(stimulator, frames)
 
 
@@ -187,19 +236,20 @@ class _Session:
     def __init__(
         self,
         order: SessionOrder,
-        content: SessionContent,
+        authority: Authority,
         database: Database,
         around: Surroundings,
         place: Place,
     ) -> None:
         self._order = order
-        self._content = content
+        self._authority = authority
+        self._content = authority.content
         self._database = database
         self._around = around
         self._place = place
         self._clock = place.clock
         self._wall = WallClock(place.clock)
-        self._uid = new_uid()
+        self._uid = new_uid() if around.challenge is None else around.challenge.session_uid
 
     def run(self, stimulator: Stimulator, frames: FrameBuffer) -> SessionResult:
         """Ask the gate, put the session on record and run it."""
@@ -226,6 +276,7 @@ class _Session:
             self._stimulator.close()
             self._log_last_frames(writer)
             saved = writer.close() and ran.closed
+            self._authority.closed()
             return SessionResult(
                 session_uid=self._uid,
                 state=ran.state,
@@ -262,8 +313,8 @@ class _Session:
             if self._order.resumes_uid is None:
                 return plan
             chain = session_chain(self._database, self._order.resumes_uid)
-            now = datetime.now().astimezone()
-            point = resumption(chain, plan.shots, self._content.digest(), now)
+            digest = self._authority.on_record.authority_digest
+            point = resumption(chain, plan.shots, digest, self._authority.now())
             return resumed_plan(plan, point.first_shot, point.given, point.not_before_unix_ns)
         except NotPlannable as error:
             raise CannotBegin(str(error)) from error
@@ -284,16 +335,18 @@ class _Session:
         ]
         checks = check_session(
             SessionFacts(
-                kind=self._order.kind,
-                signed_digest=self._order.digest,
-                content_digest=self._content.digest(),
+                kind=self._authority.on_record.kind.value,
+                people=self._authority.checks(),
+                signed_digest=self._authority.on_record.authority_digest,
+                content_digest=self._authority.digest_now(),
                 proof="" if proof is None else proof.text,
                 database_purpose=self._database.purpose.value,
                 free_bytes=self._database.free_bytes(),
-                behind_s=behind_s(newest_audit_time(self._database)),
+                behind_s=behind_s(self._authority.newest_at),
                 capabilities=self._stimulator.capabilities,
                 status=self._stimulator.status(),
                 loads=loads,
+                coils=[block.coil for block in self._content.blocks],
                 findings=self._findings(),
             )
         )
@@ -304,15 +357,7 @@ class _Session:
 
     def _record_refusal(self, writer: SessionWriter, words: str) -> None:
         """Put into the audit trail that nothing began, and why."""
-        writer.submit(
-            AuditNote(
-                uid=new_uid(),
-                actor=self._order.actor,
-                action="gate.refused",
-                subject=f"authority:{self._order.authority_uid}",
-                detail=words,
-            )
-        ).wait(5.0)
+        writer.submit(_refusal(self._order, words)).wait(5.0)
 
     def _findings(self) -> tuple[Finding, ...]:
         """Review the content against the published limits and this very stimulator."""
@@ -343,6 +388,8 @@ class _Session:
         now_ns = self._clock.now_ns()
         rest_ns = plan.not_before_unix_ns - self._wall.unix_ns(now_ns)
         origin_ns = now_ns + max(ORIGIN_LEAD_NS + plan.lead.checking_ns, rest_ns)
+        for record in self._authority.opening():
+            writer.submit(record)
         ticket = writer.submit(self._row(proof, origin_ns, helped["priority"]))
         if not ticket.wait(5.0):
             raise CannotBegin(f"the session could not be put on record: {writer.failure}")
@@ -353,13 +400,11 @@ class _Session:
             LOGGER.exception("nobody could be told that the session began; it goes on")
         capabilities = self._stimulator.capabilities
         authorised = Authorised(
-            content=self._content,
-            signed_digest=self._order.digest,
+            authority=self._authority,
             plan=plan,
             capabilities=capabilities,
             coil=capabilities.coil,
-            pulses_before=plan.given_before,
-            pulses_allowed=self._content.pulses,
+            pulses_before=self._authority.pulses_before + plan.given_before,
         )
         joined = Joined(
             stimulator=self._stimulator,
@@ -374,11 +419,14 @@ class _Session:
 
     def _row(self, proof: Proof | None, origin_ns: int, priority: str) -> BeginSession:
         capabilities: Capabilities = self._stimulator.capabilities
+        on_record = self._authority.on_record
         return BeginSession(
             uid=self._uid,
-            kind=SessionKind(self._order.kind),
-            authority_uid=self._order.authority_uid,
-            authority_digest=self._order.digest,
+            kind=on_record.kind,
+            authority_uid=on_record.authority_uid,
+            authority_digest=on_record.authority_digest,
+            threshold_uid=on_record.threshold_uid,
+            technician_uid=on_record.technician_uid,
             resumes_uid=self._order.resumes_uid,
             device_model=capabilities.identity.model,
             device_serial=capabilities.identity.serial,
@@ -389,7 +437,7 @@ class _Session:
             realtime_priority=priority,
             started_at=self._wall.text(),
             origin_wall=self._wall.text_at(origin_ns),
-            actor=self._order.actor,
+            actor=on_record.actor,
         )
 
     def _describe(
@@ -403,7 +451,7 @@ class _Session:
         findings = [asdict(one) | {"level": one.level.value} for one in self._findings()]
         gate = [asdict(check) | {"answer": check.answer.value} for check in checks]
         for kind, detail in (
-            (EventKind.STATE, "authority " + rfc8785.dumps(self._order.content).decode()),
+            (EventKind.STATE, "authority " + canonical_text(self._content.canonical())),
             (EventKind.GATE, "passed " + rfc8785.dumps(gate).decode()),
             (EventKind.GATE, "findings " + rfc8785.dumps(findings).decode()),
             (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),

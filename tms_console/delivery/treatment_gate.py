@@ -1,0 +1,452 @@
+"""May this patient be treated now?  The questions about people, approval, patient and day.
+
+Pure: `treatment` gathers the facts from the signed record, and what the device must be able to do
+is for `gate`.  Every refusal says what to do; none of them has a way around it, in an emergency
+either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from protocols.course_rules import GivenSession, NextSession, course_refusals
+from protocols.policy import Policy
+from protocols.prescription import Prescription
+from tms_console.accounts.start_orders import StartOrder
+from tms_console.clinic.dose_now import DoseNow
+from tms_console.clinic.verdicts import Standing
+from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.order import Challenge
+
+
+@dataclass(frozen=True, slots=True)
+class FormFact:
+    """What is known of one form's newest answers.
+
+    Attributes:
+        name: What the form is called.
+        answered_at: When it was filled in, None if it never was.
+        refused: Answers with which nothing is started, in words.
+        uncleared: Answers that a physician must clear and has not, in words.
+    """
+
+    name: str
+    answered_at: datetime | None = None
+    refused: tuple[str, ...] = ()
+    uncleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdFact:
+    """How old the threshold of a block is.
+
+    Attributes:
+        block: Which block, from 1.
+        words: The threshold in words.
+        days: Whole days since it was measured, in the clinic's time zone.
+        sessions: Sessions of treatment given since.
+    """
+
+    block: int
+    words: str
+    days: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayFact:
+    """What the patient had.
+
+    Attributes:
+        given: Every session of treatment, a resumed one together with those it goes on from.
+        number: Which session of the course this is, from 1.
+        resuming: This session goes on from one that is counted already.
+        given_in_chain: Pulses of the sessions that it goes on from.
+    """
+
+    given: tuple[GivenSession, ...] = ()
+    number: int = 1
+    resuming: bool = False
+    given_in_chain: int = 0
+
+    @property
+    def last_ended_at(self) -> datetime | None:
+        """When the last session ended, None if there was none."""
+        return max((one.ended_at for one in self.given), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentFacts:
+    """Everything that the gate asks about a treatment besides the device.
+
+    Attributes:
+        now: Wall time in the time zone of the policy.
+        restore: Why an older copy that was put back is not accounted for yet, "" if it is.
+        order: The technician's start order, None if it does not hold.
+        order_fault: Why it does not.
+        challenge: What the delivering process wanted in it, None if it gave nothing out.
+        digest: The digest of the prescription as it was ordered.
+        prescription: What is to be delivered.
+        standing: Where it stands.
+        policy: The policy in force, None if there is none.
+        dose: What it delivers now.
+        thresholds: How old they are, for each block.
+        screening: The screening.
+        daily: The daily check.
+        identity: The two-identifier check.
+        ears: Ear protection.
+        extra: The extra check.
+        extra_because: Why an extra check is needed, () if it is not.
+        holds: Why the patient is on hold, () if they are not.
+        day: What the patient had.
+    """
+
+    now: datetime
+    restore: str
+    order: StartOrder | None
+    order_fault: str
+    challenge: Challenge | None
+    digest: str
+    prescription: Prescription
+    standing: Standing
+    policy: Policy | None
+    dose: DoseNow
+    thresholds: Sequence[ThresholdFact]
+    screening: FormFact
+    daily: FormFact
+    identity: FormFact
+    ears: FormFact
+    extra: FormFact
+    extra_because: Sequence[str]
+    holds: Sequence[str]
+    day: DayFact
+
+
+def check_treatment(facts: TreatmentFacts) -> tuple[CheckResult, ...]:
+    """Return the answers of every question, in a fixed order."""
+    passed = CheckResult("record", Answer.PASSED, "The record is what this console wrote.")
+    return (
+        passed,
+        _restore(facts),
+        _order(facts),
+        _approval(facts.standing),
+        _policy(facts.policy),
+        _threshold(facts),
+        _dose(facts),
+        _screening(facts),
+        _form(facts, "daily", facts.daily),
+        _form(facts, "identity", facts.identity, since_last=True),
+        _form(facts, "ears", facts.ears, since_last=True),
+        _extra(facts),
+        _pre_step(facts),
+        _hold(facts.holds),
+        _course(facts),
+        _day(facts),
+    )
+
+
+def check_again(standing: Standing, holds: Sequence[str], restore: str) -> tuple[CheckResult, ...]:
+    """Return the answers that can change while a session runs."""
+    return (
+        _result("restore", not restore, restore or "No older copy was put back.", _RESTORE_REMEDY),
+        _approval(standing),
+        _hold(holds),
+    )
+
+
+_RESTORE_REMEDY = "A physician signs which prescriptions are still in force."
+
+
+def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
+    if passed:
+        return CheckResult(code, Answer.PASSED, sentence)
+    return CheckResult(code, Answer.REFUSED, sentence, remedy)
+
+
+def _restore(facts: TreatmentFacts) -> CheckResult:
+    return _result(
+        "restore",
+        not facts.restore,
+        facts.restore or "No older copy of the record was put back since.",
+        _RESTORE_REMEDY,
+    )
+
+
+def _order(facts: TreatmentFacts) -> CheckResult:
+    """A technician's signed order for exactly this session, and never the same one again."""
+    remedy = "Order the session anew, on the Treat page."
+    order, challenge = facts.order, facts.challenge
+    if order is None:
+        return CheckResult("order", Answer.REFUSED, facts.order_fault, remedy)
+    ordered = order.ordered
+    wrong = []
+    if challenge is None or (ordered.session_uid, ordered.nonce) != (
+        challenge.session_uid,
+        challenge.nonce,
+    ):
+        wrong.append("it is not an answer to this program's question, or was used before")
+    if ordered.authority_uid != facts.prescription.uid or ordered.authority_digest != facts.digest:
+        wrong.append("it is for another prescription or version")
+    if ordered.patient_uid != facts.prescription.patient_uid:
+        wrong.append("it is for another patient")
+    if ordered.threshold_uids != tuple(one.uid for one in facts.dose.thresholds):
+        wrong.append("a threshold was measured since, or it names another")
+    if ordered.session_number != facts.day.number:
+        wrong.append(
+            f"it is for session {ordered.session_number} of the course, and {facts.day.number} is "
+            "due"
+        )
+    return _result(
+        "order",
+        not wrong,
+        f"The start order of {order.technician.name} does not hold: {'; '.join(wrong)}."
+        if wrong
+        else f"{order.technician.name} ordered this session.",
+        remedy,
+    )
+
+
+def _approval(standing: Standing) -> CheckResult:
+    if standing.in_force and standing.approved is not None:
+        signed = standing.approved
+        by = signed.enrolment
+        return CheckResult(
+            "approval",
+            Answer.PASSED,
+            f"Version {standing.version.number} was approved by {by.name} on {signed.at[:10]}; "
+            f"the key was enrolled by {by.enrolled_by} on {by.enrolled_at[:10]}.",
+        )
+    objections = standing.objections
+    return CheckResult(
+        "approval",
+        Answer.REFUSED,
+        " ".join(one.sentence for one in objections) or "It is not in force.",
+        " ".join(dict.fromkeys(one.remedy for one in objections)) or "A physician approves it.",
+    )
+
+
+def _policy(policy: Policy | None) -> CheckResult:
+    return _result(
+        "policy",
+        policy is not None,
+        "There is no signed policy of the clinic."
+        if policy is None
+        else f"Version {policy.version} of the clinic's policy is in force.",
+        "A physician signs the policy; without one no real stimulator is armed.",
+    )
+
+
+def _threshold(facts: TreatmentFacts) -> CheckResult:
+    policy = facts.policy
+    if policy is None:
+        return _unknown("threshold")
+    old = [
+        f"Block {one.block}: the threshold ({one.words}) is {one.days} days and {one.sessions} "
+        f"sessions old; {policy.threshold_refuse_days} days and {policy.threshold_refuse_sessions} "
+        "sessions are the most."
+        for one in facts.thresholds
+        if one.days > policy.threshold_refuse_days
+        or one.sessions >= policy.threshold_refuse_sessions
+        or one.days < 0
+    ]
+    told = "; ".join(
+        f"block {one.block}: {one.words}, {one.days} days and {one.sessions} sessions old"
+        + (
+            ", to be measured again"
+            if one.days >= policy.threshold_prompt_days
+            or one.sessions >= policy.threshold_prompt_sessions
+            else ""
+        )
+        for one in facts.thresholds
+    )
+    return _result(
+        "threshold",
+        not old,
+        " ".join(old) or f"Threshold of {told}.",
+        "Measure the threshold again.",
+    )
+
+
+def _dose(facts: TreatmentFacts) -> CheckResult:
+    dose = facts.dose
+    if dose.session is None:
+        return CheckResult("dose", Answer.REFUSED, dose.refusal, "Propose a new version.")
+    words = ", ".join(f"{block.intensity_pct_mso} %MSO" for block in dose.session.blocks)
+    moved = "".join(f" {change}." for change in dose.changed)
+    return CheckResult("dose", Answer.PASSED, f"{words}.{moved}")
+
+
+def _unknown(code: str) -> CheckResult:
+    return CheckResult(
+        code,
+        Answer.REFUSED,
+        "Without a signed policy nobody knows what is allowed.",
+        "A physician signs the policy.",
+    )
+
+
+def _screening(facts: TreatmentFacts) -> CheckResult:
+    form, policy = facts.screening, facts.policy
+    if policy is None:
+        return _unknown("screening")
+    if form.answered_at is None:
+        return _missing("screening", form)
+    if form.answered_at > facts.now:
+        return _of_the_future("screening", form)
+    days = (facts.now.date() - form.answered_at.astimezone(facts.now.tzinfo).date()).days
+    if days > policy.screening_days:
+        return CheckResult(
+            "screening",
+            Answer.REFUSED,
+            f"{form.name} is {days} days old; {policy.screening_days} days are the most.",
+            "Screen the patient again.",
+        )
+    return _answers("screening", form, f"{form.name}, {days} days ago.")
+
+
+def _form(
+    facts: TreatmentFacts, code: str, form: FormFact, *, since_last: bool = False
+) -> CheckResult:
+    """A check before every session: of today, fresh, and some of them not of the last session."""
+    policy = facts.policy
+    if policy is None:
+        return _unknown(code)
+    at = form.answered_at
+    if at is None:
+        return _missing(code, form)
+    if at > facts.now:
+        return _of_the_future(code, form)
+    age = facts.now - at
+    today = at.astimezone(facts.now.tzinfo).date() == facts.now.date()
+    last = facts.day.last_ended_at
+    stale = since_last and not facts.day.resuming and last is not None and at < last
+    if not today or age > timedelta(minutes=policy.pre_session_minutes) or stale:
+        minutes = int(age.total_seconds() // 60)
+        return CheckResult(
+            code,
+            Answer.REFUSED,
+            f"{form.name} was filled in {minutes} minutes ago"
+            + (" and before the last session" if stale else "")
+            + f"; it must be of today and of the last {policy.pre_session_minutes} minutes.",
+            "Fill it in again.",
+        )
+    return _answers(code, form, f"{form.name}, today.")
+
+
+def _missing(code: str, form: FormFact) -> CheckResult:
+    return CheckResult(
+        code, Answer.REFUSED, f"{form.name} was not filled in.", "Fill it in with the patient."
+    )
+
+
+def _of_the_future(code: str, form: FormFact) -> CheckResult:
+    return CheckResult(
+        code,
+        Answer.REFUSED,
+        f"{form.name} is dated later than now.",
+        "Set the computer's clock, and fill it in again.",
+    )
+
+
+def _answers(code: str, form: FormFact, passed: str) -> CheckResult:
+    if form.refused:
+        return CheckResult(
+            code,
+            Answer.REFUSED,
+            f"{form.name}: {'; '.join(form.refused)}.",
+            "Put it right and fill the form in again.",
+        )
+    return _result(
+        code,
+        not form.uncleared,
+        f"{form.name}: not cleared by a physician: {'; '.join(form.uncleared)}."
+        if form.uncleared
+        else passed,
+        "A physician clears these answers with a reason, or does not.",
+    )
+
+
+def _extra(facts: TreatmentFacts) -> CheckResult:
+    if not facts.extra_because:
+        return CheckResult("extra", Answer.PASSED, "No extra check is needed.")
+    why = "; ".join(facts.extra_because)
+    answer = _form(facts, "extra", facts.extra, since_last=True)
+    if answer.answer is Answer.PASSED:
+        return CheckResult("extra", Answer.PASSED, f"Extra check ({why}): {answer.sentence}")
+    return CheckResult(
+        "extra",
+        Answer.REFUSED,
+        f"An extra check is needed ({why}). {answer.sentence}",
+        answer.remedy,
+    )
+
+
+def _pre_step(facts: TreatmentFacts) -> CheckResult:
+    wanted = facts.prescription.session.pre_step
+    if wanted is None:
+        return CheckResult("pre-step", Answer.PASSED, "No pre-step is prescribed.")
+    done = None if facts.order is None else facts.order.ordered.pre_step
+    return _result(
+        "pre-step",
+        done == wanted,
+        f"Pre-step: {wanted}." if done == wanted else f"The pre-step was not done: {wanted}.",
+        "Do it, and say so in the start order.",
+    )
+
+
+def _hold(holds: Sequence[str]) -> CheckResult:
+    return _result(
+        "hold",
+        not holds,
+        f"The patient is on hold: {'; '.join(holds)}." if holds else "The patient is not on hold.",
+        "A physician clears the patient with a reason, or does not.",
+    )
+
+
+_OF_THE_COURSE = frozenset({"course-complete", "sessions-a-stretch"})
+
+
+def _course(facts: TreatmentFacts) -> CheckResult:
+    total = facts.prescription.course.total_sessions
+    passed = f"Session {facts.day.number} of {total}."
+    return _by_rules("course", facts, _OF_THE_COURSE, passed, of_course=True)
+
+
+def _day(facts: TreatmentFacts) -> CheckResult:
+    passed = "Sessions, pulses and the time between are within what was signed."
+    return _by_rules("day", facts, _OF_THE_COURSE, passed, of_course=False)
+
+
+def _by_rules(
+    code: str, facts: TreatmentFacts, codes: frozenset[str], passed: str, *, of_course: bool
+) -> CheckResult:
+    """Return what course and policy say, of the course itself or of the day."""
+    if facts.policy is None:
+        return _unknown(code)
+    pulses = 0 if facts.dose.session is None else facts.dose.session.pulses
+    wanted = NextSession(
+        pulses=max(0, pulses - facts.day.given_in_chain),
+        at=facts.now,
+        resumes=facts.day.resuming,
+    )
+    course = facts.prescription.course
+    found = [
+        one
+        for one in course_refusals(course, facts.policy, facts.day.given, wanted)
+        if (one.code in codes) == of_course
+    ]
+    return _result(
+        code,
+        not found,
+        " ".join(one.sentence for one in found) or passed,
+        " ".join(dict.fromkeys(one.remedy for one in found)),
+    )
+
+
+def most_pulses_a_day(policy: Policy | None, prescription: Prescription) -> int:
+    """Return the pulses that may be given on one day, 0 without a policy."""
+    if policy is None:
+        return 0
+    return min(policy.most_pulses_a_day, prescription.course.most_pulses_a_day)
