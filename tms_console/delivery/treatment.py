@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from sqlalchemy import select
-
 from protocols.canonical import moment_of
 from protocols.course_rules import GivenSession
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING, form
@@ -53,7 +51,7 @@ from tms_console.records.clinical import RECORD_ADD, AddRecord, RecordKind, Stor
 from tms_console.records.database import Database, Purpose
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.operations import SessionKind
-from tms_console.records.tables import AUDIT
+from tms_console.records.queries import chain_since
 
 LOGGER = logging.getLogger(__name__)
 
@@ -203,14 +201,7 @@ class TreatmentAuthority:
         """
         seq, hash_ = self._seen
         relevant = False
-        with self._station.database.reading() as connection:
-            rows = connection.execute(
-                select(AUDIT.c.seq, AUDIT.c.hash, AUDIT.c.action, AUDIT.c.subject)
-                .where(
-                    AUDIT.c.console_uid == self._station.database.console_uid, AUDIT.c.seq >= seq
-                )
-                .order_by(AUDIT.c.seq)
-            ).all()
+        rows = chain_since(self._station.database, seq)
         if not rows or (rows[0].seq, rows[0].hash) != (seq, hash_):
             raise NotTrusted("exchanged", "The record is not the one that the session began with.")
         for row in rows[1:]:
