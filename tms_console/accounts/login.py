@@ -22,7 +22,13 @@ from tms_console.accounts.credentials import (
     failures_of,
     read_credential,
 )
-from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted, NotTrusted
+from tms_console.accounts.errors import (
+    AccountsRefused,
+    BadStatement,
+    LoginRefused,
+    NotPermitted,
+    NotTrusted,
+)
 from tms_console.accounts.idle import LockTimer, clock_ns
 from tms_console.accounts.keys import KeySealBroken, PrivateKey
 from tms_console.accounts.lockout import Locked, state
@@ -31,8 +37,8 @@ from tms_console.accounts.roles import Permission, Role, allowed, require
 from tms_console.accounts.signatures import RULES, ToSign
 from tms_console.accounts.statements import statement
 from tms_console.accounts.station import Station
-from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind
-from tms_console.records.errors import RecordsError
+from tms_console.accounts.trust import Trusted
+from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind, StoredRecord
 from tms_console.records.operations import AuditNote
 from tms_console.records.registry import stored_records
 from tms_console.records.values import new_uid
@@ -172,10 +178,11 @@ def log_in(
 
     Raises:
         LoginRefused: Unknown name, wrong password or locked account.
-        RecordsError: The database cannot be read or written.
+        RecordsError: The database cannot be read, or the try cannot be put on record: then nobody
+            learns whether the password was right, for such tries would be without limit.
     """
     book, doubt = _book(station)
-    key, enrolment, credential = _authenticate(station, book, login, password)
+    key, enrolment, credential = _authenticate(station, book, login, password, "log-in")
     return Login(
         enrolment=enrolment,
         must_change=credential.must_change or enrolment.grade != "full",
@@ -193,7 +200,7 @@ def unlock(station: Station, login: Login, password: str) -> None:
         LoginRefused: Wrong password, or the account was locked or ended meanwhile.
         LoginOver: The login is older than it may be.
     """
-    login.opened(_same_person(station, login, password))
+    login.opened(_same_person(station, login, password, "unlock"))
 
 
 def sign(
@@ -221,27 +228,45 @@ def sign(
     """
     rule = RULES[to_sign.meaning]
     login.require(rule.permission)
-    if not login.signed_before and login_name.strip().lower() != login.enrolment.login:
-        check_password(
-            password, None, argon2id=station.hashing.argon2id
-        )  # the same cost as a wrong password
-        raise LoginRefused(REFUSED)
-    key = _same_person(station, login, password)
+    named = login.signed_before or login_name.strip().lower() == login.enrolment.login
+    key = _same_person(station, login, password, "signature", named=named)
     with station.trusting() as trusted:
-        head = trusted.head
-        enrolment = trusted.book.active(login.user_uid, station.wall())
-        if enrolment is None or enrolment.uid != login.enrolment.uid:
-            raise AccountsRefused("This account was ended or changed meanwhile; log in anew.")
-        if rule.physicians_only and not enrolment.may_approve_at(head.seq + 1):
-            raise AccountsRefused(
-                "Your key was made after a password reset and may not approve yet: another "
-                "physician, or your one-time recovery code, must confirm it first."
-            )
-    uid, at = new_uid(), station.wall()
-    content = to_sign.content(uid, enrolment, at) | {"head": {"seq": head.seq, "hash": head.hash}}
-    signed = statement(RecordKind.SIGNATURE, content, key, at=at, actor=login.user_uid)
+        require_current(station, trusted, login)
+        signed = _signed(station, trusted, login, to_sign, key)
     station.write(signed, seal="a signature")
     login.signed_before = True
+    return signed
+
+
+def _signed(
+    station: Station, trusted: Trusted, login: Login, to_sign: ToSign, key: PrivateKey
+) -> AddRecord:
+    """Return a signature that will hold where it is about to stand."""
+    head, at = trusted.head, station.wall()
+    enrolment = trusted.book.enrolment(login.enrolment.uid) or login.enrolment  # confirmed since?
+    if RULES[to_sign.meaning].physicians_only and not enrolment.may_approve_at(head.seq + 1):
+        raise AccountsRefused(
+            "Your key was made after a password reset and may not approve yet: another physician, "
+            "or your one-time recovery code, must confirm it first."
+        )
+    content = to_sign.content(new_uid(), enrolment, at) | {
+        "head": {"seq": head.seq, "hash": head.hash}
+    }
+    signed = statement(RecordKind.SIGNATURE, content, key, at=at, actor=login.user_uid)
+    try:
+        trusted.require_signature(
+            StoredRecord(
+                RecordKind.SIGNATURE,
+                signed.uid,
+                head.seq + 1,
+                at,
+                signed.actor,
+                signed.content,
+                signed.signature,
+            )
+        )
+    except (BadStatement, ValueError) as error:
+        raise AccountsRefused(f"This cannot be signed: {error}.") from error
     return signed
 
 
@@ -251,7 +276,20 @@ def require_password(station: Station, login: Login, password: str) -> None:
     Raises:
         LoginRefused: It is not.
     """
-    _same_person(station, login, password)
+    _same_person(station, login, password, "password")
+
+
+def require_current(station: Station, trusted: Trusted, login: Login) -> None:
+    """Do nothing if the person who is logged in is still enrolled with the key of this login.
+
+    A login outlives its account: an administrator may end it in another window.
+
+    Raises:
+        AccountsRefused: They are not.
+    """
+    current = trusted.book.current(login.user_uid, station.wall())
+    if current is None or current.uid != login.enrolment.uid:
+        raise AccountsRefused("This account was ended or changed meanwhile; log in anew.")
 
 
 def _book(station: Station) -> tuple[Book, str]:
@@ -263,24 +301,39 @@ def _book(station: Station) -> tuple[Book, str]:
         return station.raw_book(), str(error)
 
 
-def _same_person(station: Station, login: Login, password: str) -> PrivateKey:
-    book, _ = _book(station)
-    key, enrolment, _ = _authenticate(station, book, login.enrolment.login, password, note=False)
+def _same_person(
+    station: Station, login: Login, password: str, occasion: str, *, named: bool = True
+) -> PrivateKey:
+    book, login.doubt = _book(station)
+    key, enrolment, _ = _authenticate(
+        station, book, login.enrolment.login, password, occasion, named=named
+    )
     if enrolment.uid != login.enrolment.uid:
         raise LoginRefused(REFUSED)
     return key
 
 
-def _authenticate(
+def _authenticate(  # noqa: PLR0913 - who, at which database, on which occasion
     station: Station,
     book: Book,
     login: str,
     password: str,
+    occasion: str,
     *,
-    note: bool = True,
+    named: bool = True,
 ) -> tuple[PrivateKey, Enrolment, Credential]:
+    """Return who has this name and password; one argon2id computation and one row on record.
+
+    Args:
+        station: This console.
+        book: The enrolments.
+        login: The name.
+        password: The password.
+        occasion: For the record.
+        named: False if a name was asked for and was wrong, which counts like a wrong password.
+    """
     known = _known(station, book, login)
-    usable = known.lock_until is None and known.enrolment is not None
+    usable = named and known.lock_until is None and known.enrolment is not None
     credential = known.credential if usable else None
     derived = check_password(
         password,
@@ -288,17 +341,10 @@ def _authenticate(
         argon2id=station.hashing.argon2id,
     )
     if derived is None or credential is None or known.enrolment is None:
-        _refuse(station, known)
-    key = _opened(station, known, credential, derived)
-    if note or _failing(station, known):
-        _note(station, LOGIN_OK, known.subject, known.enrolment.user_uid)
+        _refuse(station, known, occasion)
+    key = _opened(station, known, credential, derived, occasion)
+    _note(station, LOGIN_OK, known.subject, known.enrolment.user_uid, occasion)
     return key, known.enrolment, credential
-
-
-def _failing(station: Station, known: _Known) -> bool:
-    """Return whether earlier failures are still counted, which a right password ends."""
-    with station.database.reading() as connection:
-        return bool(failures_of(connection, known.subject).times)
 
 
 def _known(station: Station, book: Book, login: str) -> _Known:
@@ -317,29 +363,25 @@ def _known(station: Station, book: Book, login: str) -> _Known:
 
 
 def _opened(
-    station: Station, known: _Known, credential: Credential, derived: Derived
+    station: Station, known: _Known, credential: Credential, derived: Derived, occasion: str
 ) -> PrivateKey:
     """Return the key, if it is the one that the person was enrolled with."""
     if known.enrolment is None or credential.public_key != known.enrolment.public_key:
-        _refuse(station, known)
+        _refuse(station, known, occasion)
     try:
         return credential.unseal(derived)
     except KeySealBroken:
-        _refuse(station, known)
+        _refuse(station, known, occasion)
 
 
-def _refuse(station: Station, known: _Known) -> NoReturn:
+def _refuse(station: Station, known: _Known, occasion: str) -> NoReturn:
     action = LOGIN_FAILED if known.lock_until is None else LOGIN_LOCKED
-    _note(station, action, known.subject, CONSOLE_ACTOR)
+    _note(station, action, known.subject, CONSOLE_ACTOR, occasion)
     raise LoginRefused(REFUSED)
 
 
-def _note(station: Station, action: str, subject: str, actor: str) -> None:
-    """Put a log-in on record; one that cannot be recorded does not succeed."""
-    try:
-        station.write(
-            AuditNote(uid=new_uid(), actor=actor, action=action, subject=subject, detail="")
-        )
-    except RecordsError:
-        if action == LOGIN_OK:
-            raise
+def _note(station: Station, action: str, subject: str, actor: str, occasion: str) -> None:
+    """Put a try on record; one that cannot be recorded is answered neither way."""
+    station.write(
+        AuditNote(uid=new_uid(), actor=actor, action=action, subject=subject, detail=occasion)
+    )

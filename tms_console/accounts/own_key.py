@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tms_console.accounts.book import FULL, PROVISIONAL, Enrolment
-from tms_console.accounts.credentials import new_credential
+from tms_console.accounts.credentials import new_credential, read_credential
 from tms_console.accounts.enrolling import Ending, NewEnrolment, Person
 from tms_console.accounts.errors import AccountsRefused, NotPermitted
 from tms_console.accounts.keys import PrivateKey
-from tms_console.accounts.login import Login, log_in, require_password
-from tms_console.accounts.passwords import check_new_password
+from tms_console.accounts.login import Login, log_in, require_current, require_password
+from tms_console.accounts.passwords import PasswordRefused, check_new_password, check_password
 from tms_console.accounts.recovery import new_recovery_code, recovery_key
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.statements import statement
@@ -44,7 +44,7 @@ def set_own_password(station: Station, login: Login, password: str) -> Started:
 
     Raises:
         NotPermitted: They have a password of their own already; `change_password` is for that.
-        PasswordRefused: The password is unfit.
+        PasswordRefused: The password is unfit, or is the first one, which somebody else knows.
         NotTrusted: The database cannot be trusted.
     """
     old = login.enrolment
@@ -52,9 +52,8 @@ def set_own_password(station: Station, login: Login, password: str) -> Started:
         raise NotPermitted("You have a password of your own; change it with the one you have.")
     check_new_password(password, old.login, old.name)
     with station.trusting() as trusted:
-        current = trusted.book.current(login.user_uid, station.wall())
-    if current is None or current.uid != old.uid:
-        raise AccountsRefused("This account was ended or changed meanwhile; log in anew.")
+        require_current(station, trusted, login)
+    _require_other_password(station, login, password)
     key, code, at = PrivateKey.new(), new_recovery_code(), station.wall()
     made = NewEnrolment(
         uid=new_uid(),
@@ -79,15 +78,31 @@ def change_password(station: Station, login: Login, password: str, new_password:
     """Change one's own password; the key stays, sealed anew.
 
     Raises:
+        NotPermitted: They have a first password still, whose key is not their own.
         LoginRefused: The old password is wrong.
         PasswordRefused: The new one is unfit.
+        NotTrusted: The database cannot be trusted.
     """
+    if login.enrolment.grade == PROVISIONAL:
+        raise NotPermitted("Set a password of your own first, in place of the first one.")
     check_new_password(new_password, login.enrolment.login, login.enrolment.name)
     require_password(station, login, password)
+    with station.trusting() as trusted:
+        require_current(station, trusted, login)
     station.write(
         new_credential(station, login.user_uid, new_password, login.key(), by=login.user_uid),
         seal="a password was changed",
     )
+
+
+def _require_other_password(station: Station, login: Login, password: str) -> None:
+    with station.database.reading() as connection:
+        credential = read_credential(connection, login.user_uid)
+    first = None if credential is None else credential.password
+    if check_password(password, first, argon2id=station.hashing.argon2id) is not None:
+        raise PasswordRefused(
+            "This is your first password, and somebody else knows it; choose one of your own."
+        )
 
 
 def confirm_key(station: Station, physician: Login, enrolment_uid: str, password: str) -> None:
@@ -106,6 +121,7 @@ def confirm_key(station: Station, physician: Login, enrolment_uid: str, password
     if subject.user_uid == physician.user_uid:
         raise AccountsRefused("Nobody confirms their own key; use your recovery code instead.")
     with station.trusting() as trusted:
+        require_current(station, trusted, physician)
         own = trusted.book.active(physician.user_uid, station.wall())
     if own is None or not own.may_approve_at(head_seq + 1):
         raise AccountsRefused("Your own key was made after a reset and is not confirmed yet.")

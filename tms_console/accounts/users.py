@@ -23,7 +23,7 @@ from tms_console.accounts.enrolling import (
 )
 from tms_console.accounts.errors import AccountsRefused, NotPermitted
 from tms_console.accounts.keys import PrivateKey
-from tms_console.accounts.login import Login
+from tms_console.accounts.login import Login, require_current
 from tms_console.accounts.passwords import check_new_password
 from tms_console.accounts.roles import Permission, Role
 from tms_console.accounts.station import Station
@@ -78,6 +78,7 @@ def add_user(station: Station, by: Login, user: NewUser, first_password: str) ->
     login, name = fit_login(user.login), fit_name(user.name)
     check_new_password(first_password, login, name)
     with station.trusting() as trusted:
+        require_current(station, trusted, by)
         if any(one.values["login"] == login for one in trusted.records(RecordKind.USER)):
             raise AccountsRefused(
                 f"The login {login!r} is or was somebody's; logins are never used again. Choose "
@@ -105,7 +106,7 @@ def reset_password(station: Station, by: Login, user_uid: str, first_password: s
     by.require(Permission.MANAGE_USERS)
     if user_uid == by.user_uid:
         raise NotPermitted("Change your own password instead, with the one you have.")
-    person, lasting, had_full = _active_person(station, user_uid)
+    person, lasting, had_full = _active_person(station, by, user_uid)
     check_new_password(first_password, person.login, person.name)
     at = station.wall()
     station.write(
@@ -130,7 +131,7 @@ def deactivate(station: Station, by: Login, user_uid: str, reason: str) -> None:
         raise NotPermitted("Nobody deactivates themselves; another administrator can do it.")
     if not reason.strip():
         raise AccountsRefused("Say why the account ends; the reason goes on record.")
-    _, lasting, _ = _active_person(station, user_uid)
+    _, lasting, _ = _active_person(station, by, user_uid)
     ending, at = Ending(DEACTIVATED, reason.strip()), station.wall()
     station.write(
         *(ending.of(one, by.enrolment, by.key(), at) for one in lasting),
@@ -179,8 +180,11 @@ def _standing(current: Enrolment | None, newest: Enrolment | None, at_seq: int) 
     return "active"
 
 
-def _active_person(station: Station, user_uid: str) -> tuple[Person, tuple[Enrolment, ...], bool]:
+def _active_person(
+    station: Station, by: Login, user_uid: str
+) -> tuple[Person, tuple[Enrolment, ...], bool]:
     with station.trusting() as trusted:
+        require_current(station, trusted, by)
         book = trusted.book
     current = book.current(user_uid, station.wall())
     if current is None:
