@@ -24,13 +24,14 @@ from tms_console.records.registry import stored_records
 from tms_console.records.values import new_uid
 
 
-def first_start(
+def first_start(  # noqa: PLR0913 - what follows the star is for tests and demonstrations
     path: Path,
     administrator: tuple[str, str],
     password: str,
     *,
     wall: Wall = utc_now_text,
     hashing: Hashing = HASHING,
+    purpose: Purpose = Purpose.CLINIC,
 ) -> tuple[Station, Started]:
     """Make a clinic's database, this console's key and the first administrator.
 
@@ -41,6 +42,7 @@ def first_start(
         password: Their own.
         wall: Gives the wall time.
         hashing: What passwords cost, for tests.
+        purpose: A clinic, or a demonstration, which never gets a real stimulator.
 
     Raises:
         AccountsRefused: Login, name or password cannot be used, or the anchor cannot be kept.
@@ -49,7 +51,7 @@ def first_start(
     login, name = fit_login(administrator[0]), fit_name(administrator[1])
     check_new_password(password, login, name)
     _put_unfinished_aside(path)
-    database = create_database(path, Purpose.CLINIC, wall=wall)
+    database = create_database(path, purpose, wall=wall)
     key, code = PrivateKey.new(), new_recovery_code()
     person = Person(new_uid(), login, name, Role.ADMINISTRATOR)
     anchor = new_anchor(database.uid, database.console_uid, key.public_hex)
@@ -81,7 +83,7 @@ def _put_unfinished_aside(path: Path) -> None:
     database = open_database(path)
     with database.reading() as connection:
         people = stored_records(connection, RecordKind.USER)
-    if database.purpose is not Purpose.CLINIC or people:
+    if database.purpose is Purpose.REHEARSAL or people:
         raise AccountsRefused(f"{path}: this database has been started already.")
     for suffix in ("-wal", "-shm", ""):
         there = path.with_name(path.name + suffix)
