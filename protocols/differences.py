@@ -98,10 +98,10 @@ def _changes(
             for k in range(max(len(old), len(new))):
                 before, after = (side[k] if k < len(side) else None for side in (old, new))
                 yield from _changes(before, after, (*path, k))
-        case (None, dict() | list()) if new:
-            yield from _changes(type(new)(), new, path)
-        case (dict() | list(), None) if old:
-            yield from _changes(old, type(old)(), path)
+        case (None, dict()) if new:
+            yield from _changes({}, new, path)
+        case (dict(), None) if old:
+            yield from _changes(old, {}, path)
         case _ if (type(old), old) != (type(new), new):
             yield path, old, new
 

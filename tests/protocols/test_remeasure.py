@@ -181,6 +181,17 @@ def test_a_depth_adjusted_dose_follows_the_re_measured_threshold() -> None:
     assert block.highest_pct_mso <= 50  # the cap: 120 % of 42
 
 
+def test_the_cap_of_a_depth_adjustment_also_holds_at_a_re_measured_threshold() -> None:
+    """48 x 43.65/45.45 is 46.1, but 120 % of 38 is 45.6: the cap is the lower of the two."""
+    deep = replace(PRESCRIPTION.session.blocks[1], highest_pct_mso=48)
+    session = replace(PRESCRIPTION.session, blocks=(BLOCK, deep))
+    doses = (PRESCRIPTION.doses[0], _with(1, muscle="other"))
+    capped = replace(PRESCRIPTION, session=session, doses=doses)
+    answer = within_band(capped, threshold(38, 9, muscle="other"))
+    assert answer.session is not None
+    assert answer.session.blocks[1].highest_pct_mso == 45
+
+
 @given(prescriptions(), st.data())
 def test_no_re_measured_threshold_allows_more_than_was_signed(
     prescription: Prescription, data: st.DataObject
