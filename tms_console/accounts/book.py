@@ -6,10 +6,12 @@ might at that place.  Claimed times order nothing.  A role is read here and neve
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tms_console.accounts.errors import BadStatement
+from tms_console.accounts.keys import is_public_key
 from tms_console.accounts.roles import Role
 from tms_console.accounts.statements import (
     optional_text_of,
@@ -172,14 +174,13 @@ class Book:
 
     def _enrol(self, record: StoredRecord) -> None:
         signer_uid = text_of(record, "signer_uid")
-        role = Role(text_of(record, "role"))
         made = Enrolment(
             uid=record.uid,
             seq=record.seq,
             user_uid=text_of(record, "user_uid"),
             login=text_of(record, "login"),
             name=text_of(record, "name"),
-            role=role,
+            role=Role(text_of(record, "role")),
             grade=text_of(record, "grade"),
             public_key=text_of(record, "public_key"),
             recovery_key=optional_text_of(record, "recovery_key"),
@@ -190,6 +191,8 @@ class Book:
             enrolled_by=text_of(record, "name"),
         )
         name = f"enrolment {record.uid}"
+        if not is_public_key(made.public_key):
+            raise BadStatement(f"{name}: {made.public_key!r} is no public key to rely on")
         if made.public_key in self._keys:
             raise BadStatement(f"{name}: its key was enrolled before")
         if self._logins.get(made.user_uid) != made.login:
@@ -197,7 +200,7 @@ class Book:
         if made.user_uid in self._deactivated:
             raise BadStatement(f"{name}: its user was deactivated, which is for ever")
         earlier = self.enrolments_of(made.user_uid)
-        if earlier and earlier[0].role is not role:
+        if earlier and earlier[0].role is not made.role:
             raise BadStatement(
                 f"{name}: its user is {earlier[0].role}, and an account has one role for ever"
             )
@@ -205,7 +208,7 @@ class Book:
             require_signed(record, made.public_key)
             self._require_root(made)
         else:
-            made = self._signed_by_another(record, made, earlier)
+            made = self._signed_by_another(record, made, had_key=_had_key(earlier))
         self._by_uid[made.uid] = made
         self._keys.add(made.public_key)
 
@@ -220,41 +223,38 @@ class Book:
             raise BadStatement(f"{name}: the first enrolment is a full one of an administrator")
 
     def _signed_by_another(
-        self, record: StoredRecord, made: Enrolment, earlier: tuple[Enrolment, ...]
+        self, record: StoredRecord, made: Enrolment, *, had_key: bool
     ) -> Enrolment:
         signer = self._by_uid.get(made.signer_uid)
         name = f"enrolment {made.uid}"
         if signer is None or not signer.stands_at(made.seq):
             raise BadStatement(f"{name}: who signed it was not enrolled at that time")
         require_signed(record, signer.public_key)
+        if had_key != made.after_reset:
+            # Also of a full one: a first password that was left over from before the person's own
+            # key must not lead to a second key that needs no confirmation.
+            raise BadStatement(
+                f"{name}: a person who had a key gets another only after a reset, and says so"
+            )
         if made.grade == PROVISIONAL:
-            return self._by_administrator(made, signer, earlier)
+            return self._by_administrator(made, signer)
         if made.grade == FULL:
             return self._by_its_owner(made, signer)
         raise BadStatement(f"{name}: there is no grade {made.grade!r}")
 
-    def _by_administrator(
-        self, made: Enrolment, signer: Enrolment, earlier: tuple[Enrolment, ...]
-    ) -> Enrolment:
+    def _by_administrator(self, made: Enrolment, signer: Enrolment) -> Enrolment:
         name = f"enrolment {made.uid}"
         if signer.grade != FULL or signer.role is not Role.ADMINISTRATOR:
             raise BadStatement(f"{name}: {signer.name} is no administrator and enrols nobody")
-        had_full = any(one.grade == FULL for one in earlier)
-        if had_full != made.after_reset:
-            raise BadStatement(
-                f"{name}: a person who had a key gets another only after a reset, and says so"
-            )
         return replace(made, enrolled_by=signer.name)
 
     def _by_its_owner(self, made: Enrolment, signer: Enrolment) -> Enrolment:
         name = f"enrolment {made.uid}"
-        same = (made.user_uid, made.role, made.after_reset, made.login, made.name)
-        given = (signer.user_uid, signer.role, signer.after_reset, signer.login, signer.name)
-        if signer.grade != PROVISIONAL or same != given:
+        if signer.grade != PROVISIONAL or _given(made) != _given(signer):
             raise BadStatement(f"{name}: only its owner's first password leads to a full enrolment")
         if any(one.signer_uid == signer.uid for one in self._by_uid.values()):
             raise BadStatement(f"{name}: that first password was used before")
-        if made.recovery_key is None:
+        if made.recovery_key is None or not is_public_key(made.recovery_key):
             raise BadStatement(f"{name}: a full enrolment names a recovery key")
         return replace(made, enrolled_by=signer.enrolled_by)
 
@@ -263,17 +263,28 @@ class Book:
         signer = self._by_uid.get(text_of(record, "signer_uid"))
         why = text_of(record, "why")
         name = f"enrolment_end {record.uid}"
-        if ended is None or ended.ended_seq is not None:
-            raise BadStatement(f"{name}: there is no such enrolment, or it had ended")
+        if ended is None:
+            raise BadStatement(f"{name}: there is no such enrolment")
         if signer is None or not signer.stands_at(record.seq):
             raise BadStatement(f"{name}: who signed it was not enrolled at that time")
         require_signed(record, signer.public_key)
         administrator = signer.role is Role.ADMINISTRATOR and signer.grade == FULL
-        if not administrator and signer.user_uid != ended.user_uid:
+        if not administrator and (signer.uid != ended.uid or why == DEACTIVATED):
             raise BadStatement(f"{name}: {signer.name} may not end it")
+        if ended.ended_seq is not None:
+            if why == ended.ended_why == DEACTIVATED:
+                return  # its user was deactivated with another of their enrolments
+            raise BadStatement(f"{name}: it had ended")
         self._by_uid[ended.uid] = replace(ended, ended_seq=record.seq, ended_why=why)
         if why == DEACTIVATED:
-            self._deactivated[ended.user_uid] = record.seq
+            self._deactivate(ended.user_uid, record.seq)
+
+    def _deactivate(self, user_uid: str, seq: int) -> None:
+        """End whatever of the user's still stands: a deactivated person signs with no key."""
+        self._deactivated[user_uid] = seq
+        for one in self.enrolments_of(user_uid):
+            if one.ended_seq is None:
+                self._by_uid[one.uid] = replace(one, ended_seq=seq, ended_why=DEACTIVATED)
 
     def _confirm(self, record: StoredRecord) -> None:
         subject = self._by_uid.get(text_of(record, "enrolment_uid"))
@@ -281,6 +292,8 @@ class Book:
         name = f"key_confirmation {record.uid}"
         if subject is None or not subject.may_sign_at(record.seq):
             raise BadStatement(f"{name}: there is no such enrolment that lasts")
+        if not subject.after_reset or subject.confirmed_seq is not None:
+            raise BadStatement(f"{name}: there is nothing to confirm")
         if text_of(record, "public_key") != subject.public_key:
             raise BadStatement(f"{name}: it confirms another key than the enrolment's")
         if signer_uid is None:
@@ -324,8 +337,25 @@ def read_book(
         users: Every user's record.
         statements: Enrolments, their ends and confirmations, in any order.
     """
-    logins = {record.uid: str(record.values.get("login")) for record in users}
-    book = Book(root_key, logins)
+    book = Book(root_key, _logins(users))
     for record in sorted(statements, key=lambda one: one.seq):
         book.take(record)
     return book
+
+
+def _had_key(earlier: Iterable[Enrolment]) -> bool:
+    return any(one.grade == FULL for one in earlier)
+
+
+def _given(one: Enrolment) -> tuple[object, ...]:
+    """Return what an administrator gave a person, and the person's own enrolment must repeat."""
+    return (one.user_uid, one.role, one.after_reset, one.login, one.name, one.until)
+
+
+def _logins(users: Iterable[StoredRecord]) -> dict[str, str]:
+    """Return the login of every user; one whose record cannot be read has none, so no key."""
+    logins = {}
+    for record in users:
+        with contextlib.suppress(BadStatement, ValueError):
+            logins[record.uid] = text_of(record, "login")
+    return logins

@@ -5,10 +5,9 @@ What follows from a signature that holds, and which one is the newest, is for th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import cast
 
 from tms_console.accounts.book import Book, Enrolment
 from tms_console.accounts.errors import BadStatement
@@ -92,6 +91,8 @@ class Signed:
         answers: Findings acknowledged, items cleared.
         items: Further uids it speaks of, such as the prescriptions still in force.
         comment: In the signer's words.
+        head_seq: The row of the audit chain that was the newest when it was signed.
+        head_hash: The hash of that row; whether it is in the chain, a full verification says.
     """
 
     uid: str
@@ -104,6 +105,8 @@ class Signed:
     answers: tuple[Answer, ...] = ()
     items: tuple[str, ...] = ()
     comment: str = ""
+    head_seq: int = 0
+    head_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ def read_signature(
     if text_of(record, "subject_kind") != rule.subject:
         raise BadStatement(f"{name}: {meaning!r} cannot be said of such a record")
     _require_subject(record, rule, subject, session_digest)
+    head_seq, head_hash = _head(record)
     return Signed(
         uid=record.uid,
         seq=record.seq,
@@ -194,6 +198,8 @@ def read_signature(
         answers=_answers(record),
         items=_items(record),
         comment=text_of(record, "comment"),
+        head_seq=head_seq,
+        head_hash=head_hash,
     )
 
 
@@ -210,24 +216,42 @@ def _require_subject(
         raise BadStatement(f"{name}: what it speaks of was not on record when it was signed")
     if subject.uid != text_of(record, "subject_uid") or subject.digest != stated:
         raise BadStatement(f"{name}: {subject.kind} {subject.uid} is not what was signed")
-    if subject.values.get("patient_uid") != record.values.get("patient_uid"):
+    if subject.member("patient_uid") != record.member("patient_uid"):
         raise BadStatement(f"{name}: {subject.kind} {subject.uid} is another patient's")
 
 
 def _answers(record: StoredRecord) -> tuple[Answer, ...]:
-    found = record.values.get("answers")
-    answers = []
-    for one in found if isinstance(found, list) else []:
-        match one:
-            case {"code": str(code), "block": (int() | None) as block, "reason": str(reason)}:
-                answers.append(Answer(code, block, reason))
-            case _:
-                raise BadStatement(f"signature {record.uid}: {one!r} is no answer to a finding")
-    return tuple(answers)
+    return tuple(_answer(record, one) for one in _list(record, "answers"))
+
+
+def _answer(record: StoredRecord, given: Json) -> Answer:
+    match given:
+        case {"code": str(code), "block": (int() | None) as block, "reason": str(reason)} if (
+            not isinstance(block, bool)
+        ):
+            return Answer(code, block, reason)
+    raise BadStatement(f"signature {record.uid}: {given!r} is no answer to a finding")
 
 
 def _items(record: StoredRecord) -> tuple[str, ...]:
-    found = record.values.get("items")
-    if not isinstance(found, Sequence) or not all(isinstance(one, str) for one in found):
-        raise BadStatement(f"signature {record.uid}: items is {found!r}, not a list of uids")
-    return tuple(cast("Sequence[str]", found))
+    items = _list(record, "items")
+    if not all(isinstance(one, str) for one in items):
+        raise BadStatement(f"signature {record.uid}: items is {items!r}, not a list of uids")
+    return tuple(str(one) for one in items)
+
+
+def _list(record: StoredRecord, name: str) -> list[Json]:
+    found = record.member(name)
+    if not isinstance(found, list):
+        raise BadStatement(f"signature {record.uid}: {name} is {found!r}, not a list")
+    return found
+
+
+def _head(record: StoredRecord) -> tuple[int, str]:
+    """Return which row of the chain the signer saw as the newest: one before the signature."""
+    match record.member("head"):
+        case {"seq": int(seq), "hash": str(hash_)} if 0 < seq < record.seq:
+            return seq, hash_
+    raise BadStatement(
+        f"signature {record.uid}: its head is not the place in the chain where it was signed"
+    )
