@@ -1,0 +1,183 @@
+"""Whose every session was, and which rows of the record are one session of a course.
+
+It reads the audit chain's own words; what a patient had on a day is counted in `clinic.day`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tms_console.accounts.errors import NotTrusted
+from tms_console.accounts.trust import OldSession, Trusted
+from tms_console.records.canonical import Json
+from tms_console.records.clinical import RecordKind
+from tms_console.records.operations import PulseOutcome, SessionKind
+
+GIVEN = frozenset(PulseOutcome) - {PulseOutcome.NOT_DELIVERED, PulseOutcome.REFUSED}
+"""What counts as given wherever a dose is limited: all that is not known not to have been
+(architecture.md, Delivering 6)."""
+
+_AT_A_PATIENT = frozenset({SessionKind.TREATMENT, SessionKind.THRESHOLD})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One session of a patient as the chain states it.
+
+    Attributes:
+        uid: The session.
+        seq: Where it began in the chain.
+        kind: What it was for.
+        authority_uid: The version of the prescription, or the policy, that it rested on.
+        prescription_uid: The prescription, the same in all its versions; None under a policy.
+        started_at: Wall time, RFC 3339 in UTC.
+        ended_at: Wall time; None while it is open.
+        pulses: Pulses that were given or may have been; 0 while it is open.
+    """
+
+    uid: str
+    seq: int
+    kind: SessionKind
+    authority_uid: str
+    prescription_uid: str | None
+    started_at: str
+    ended_at: str | None
+    pulses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A session of the course: one row of the record, with those that resume it.
+
+    Attributes:
+        rows: The rows, in order; each resumes the one before.
+    """
+
+    rows: tuple[Row, ...]
+
+    @property
+    def pulses(self) -> int:
+        """Pulses that were given or may have been, of the rows that are not open."""
+        return sum(row.pulses for row in self.rows)
+
+    @property
+    def open(self) -> bool:
+        """True while a row of it has no end on record."""
+        return any(row.ended_at is None for row in self.rows)
+
+    @property
+    def counts(self) -> bool:
+        """True if something was given or may have been; one without a pulse is no treatment."""
+        return self.open or self.pulses > 0
+
+    @property
+    def treatment(self) -> bool:
+        """True if it was treatment, False if it was threshold finding."""
+        return self.rows[0].kind is SessionKind.TREATMENT
+
+    @property
+    def seq(self) -> int:
+        """Where its last row began in the chain."""
+        return self.rows[-1].seq
+
+    @property
+    def started_at(self) -> str:
+        """When its first row began."""
+        return self.rows[0].started_at
+
+    @property
+    def last_at(self) -> str:
+        """When its last row ended, or began if it has not."""
+        return self.rows[-1].ended_at or self.rows[-1].started_at
+
+    @property
+    def authority_uid(self) -> str:
+        """What its last row rested on."""
+        return self.rows[-1].authority_uid
+
+
+class Bindings:
+    """Whose every session was: looked up once for all of them."""
+
+    def __init__(self, trusted: Trusted) -> None:
+        self._lines: dict[str, tuple[str, str]] = {}
+        for record in trusted.records(RecordKind.PRESCRIPTION):
+            values = record.values
+            line = str(values.get("prescription_uid"))
+            self._lines[record.uid] = (line, str(values.get("patient_uid")))
+        self._ordered: dict[str, str] = {}
+        for record in trusted.records(RecordKind.START_ORDER):
+            values = record.values
+            self._ordered[str(values.get("session_uid"))] = str(values.get("patient_uid"))
+
+    def prescription_uid(self, session: OldSession) -> str | None:
+        """Return the prescription that a session rested on, None if it was a policy."""
+        line = self._lines.get(str(session.begun.get("authority_uid")))
+        return None if line is None else line[0]
+
+    def patient_uid(self, session: OldSession) -> str | None:
+        """Return whose session it was: that of its prescription and of its start order.
+
+        Returns:
+            The patient's uid; None for a session that no patient had (simulated, a test, a
+            rehearsal).
+
+        Raises:
+            NotTrusted: A patient had it, and which one cannot be told: nothing can be counted.
+        """
+        if session.begun.get("simulated") or _kind(session) not in _AT_A_PATIENT:
+            return None
+        line = self._lines.get(str(session.begun.get("authority_uid")))
+        ordered = self._ordered.get(session.uid)
+        named = {one for one in (ordered, None if line is None else line[1]) if one is not None}
+        if len(named) != 1:
+            how = "different ones" if named else "none"
+            raise NotTrusted(
+                "binding",
+                f"Session {session.uid} cannot be told to be of one patient: its prescription and "
+                f"its start order name {how}.",
+            )
+        return named.pop()
+
+
+def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
+    """Return every session of a patient that was not simulated, that which went on last at the end.
+
+    Raises:
+        NotTrusted: Of one session it cannot be told whose it was.
+    """
+    bindings = Bindings(trusted)
+    found: dict[str, list[Row]] = {}
+    heads: dict[str, str] = {}
+    for session in trusted.sessions.values():
+        if bindings.patient_uid(session) != patient_uid:
+            continue
+        resumes = str(session.begun.get("resumes_uid"))
+        head = heads.get(resumes, session.uid)
+        heads[session.uid] = head
+        found.setdefault(head, []).append(_row(bindings, session))
+    every = (Sitting(tuple(rows)) for rows in found.values())
+    return tuple(sorted(every, key=lambda one: one.seq))
+
+
+def _kind(session: OldSession) -> SessionKind:
+    return SessionKind(str(session.begun.get("kind")))
+
+
+def _row(bindings: Bindings, session: OldSession) -> Row:
+    ended = session.ended
+    return Row(
+        uid=session.uid,
+        seq=session.seq,
+        kind=_kind(session),
+        authority_uid=str(session.begun.get("authority_uid")),
+        prescription_uid=bindings.prescription_uid(session),
+        started_at=str(session.begun.get("started_at")),
+        ended_at=None if ended is None else str(ended.get("ended_at")),
+        pulses=0 if ended is None else _given(ended.get("outcomes")),
+    )
+
+
+def _given(outcomes: Json) -> int:
+    counts = outcomes if isinstance(outcomes, dict) else {}
+    return sum(int(counts.get(outcome.value, 0)) for outcome in GIVEN)
