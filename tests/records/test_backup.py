@@ -490,6 +490,21 @@ def test_while_another_program_has_it_open_nothing_is_put_back(
     assert not list(older.parent.glob("*.new*"))
 
 
+def test_nobody_gets_into_the_file_while_it_is_replaced(database: Database, older: Path) -> None:
+    """What was written into it then would be in the file that was put aside."""
+    refused = []
+
+    def try_to_write(step: str) -> None:
+        if step in {"alone", "aside", "beside"}:
+            with pytest.raises(DatabaseUnusable, match="locked"):
+                database.connect_writer(busy_timeout_ms=10)
+            refused.append(step)
+
+    put_back(older, database.path, at_step=try_to_write)
+
+    assert refused == ["alone", "aside", "beside"]
+
+
 def test_a_program_that_opens_it_in_between_is_noticed(
     database: Database, older: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
