@@ -15,13 +15,30 @@ from sqlalchemy import Connection, RowMapping, select
 
 from tms_console.records.audit import genesis_hash, row_hash
 from tms_console.records.canonical import Json
-from tms_console.records.findings import Finding
+from tms_console.records.digests import BEGIN_COLUMNS, END_COLUMNS, PULSE_COLUMNS
+from tms_console.records.findings import Finding, shown
 from tms_console.records.heads import KeptHeads
 from tms_console.records.tables import AUDIT
 
 Detail: TypeAlias = Mapping[str, Json]
 EventValues: TypeAlias = tuple[Json, Json, Json, Json]
 """Session uid, at_ns, kind, detail."""
+
+
+_SEALED = {
+    name for what in ("trains", "pulses", "events", "frames") for name in (what, f"{what}_digest")
+}
+_MEMBERS: Mapping[str, set[str]] = {
+    "session.begin": set(BEGIN_COLUMNS),
+    "session.end": set(END_COLUMNS) | _SEALED,
+    "train.begin": {"block", "intensity_pct_mso", "planned_start_ns"},
+    "train.end": {"started_ns", "ended_ns", "outcome", "digest", "pulses"},
+    "pulse.unplanned": {*PULSE_COLUMNS, "train"},
+    "event.add": {"session", "at_ns", "kind", "detail"},
+    "record.add": {"at", "digest"},
+    "credential.set": {"public_key", "must_change", "set_at", "digest"},
+}
+"""What the rows of each action state at least; the other checks rely on it."""
 
 
 @dataclass(slots=True)
@@ -75,7 +92,7 @@ def check_chain(connection: Connection, found: list[Finding]) -> Claims:
         claims.heads[row["console_uid"]] = row["seq"]
         claims.hashes[row["console_uid"], row["seq"]] = row["hash"]
         if sound:
-            _take(claims, row)
+            _take(claims, row, found)
         before, before_is_sound = row, sound
     return claims
 
@@ -140,10 +157,21 @@ def _check_link(
         )
 
 
-def _take(claims: Claims, row: RowMapping) -> None:
-    """Note what a sound row says."""
+def _take(claims: Claims, row: RowMapping, found: list[Finding]) -> None:
+    """Note what a sound row says; whoever can compute a hash can also write nonsense."""
+    try:
+        detail = json.loads(row["detail"])
+        said = detail.keys() >= _MEMBERS.get(row["action"], set())
+        if said:
+            _note(claims, row, detail, found)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        said = False
+    if not said:
+        found.append(Finding(_name(row), "it does not say what such a row says"))
+
+
+def _note(claims: Claims, row: RowMapping, detail: dict[str, Json], found: list[Finding]) -> None:
     subject: str = row["subject"]
-    detail: dict[str, Json] = json.loads(row["detail"])
     kind, _, name = subject.partition(":")
     uid, _, number = name.partition("/")
     match row["action"]:
@@ -163,6 +191,8 @@ def _take(claims: Claims, row: RowMapping) -> None:
             values = (detail["session"], detail["at_ns"], detail["kind"], detail["detail"])
             claims.events.append((uid, values))
         case "record.add":
+            if subject in claims.records:
+                found.append(Finding(_name(row), f"{shown(subject)} was entered before"))
             claims.records[subject] = (row["seq"], row["actor"], detail)
         case "credential.set":
             claims.credentials[uid] = detail

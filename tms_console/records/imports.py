@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 
-from tms_console.records.clinical_tables import CREDENTIAL, RECORDS
+from tms_console.records.canonical import canonical_text
+from tms_console.records.clinical_tables import RECORDS
 from tms_console.records.operations import (
     AddRecord,
     AuditNote,
@@ -27,6 +28,7 @@ from tms_console.records.operations import (
     SetCredential,
     UnplannedPulse,
 )
+from tms_console.records.storing import credential_detail
 from tms_console.records.tables import AUDIT, FRAME, PULSE, SESSION, TRAIN
 
 
@@ -63,11 +65,20 @@ def _is_stored(connection: Connection, operation: Operation) -> bool:
         case AuditNote(uid=uid, action=action):
             written = AUDIT.c.detail.contains(f'"uid":"{uid}"', autoescape=True)
             return _any(connection, AUDIT, AUDIT.c.action == action, written)
-        case AddRecord(kind=kind, uid=uid):
-            return _any(connection, RECORDS[kind], RECORDS[kind].c.uid == uid)
-        case SetCredential():
-            row = [CREDENTIAL.c[name] == value for name, value in operation.row().items()]
-            return _any(connection, CREDENTIAL, *row)
+        case AddRecord(kind=kind, uid=uid, content=content):
+            # another content under this uid is not this record: storing it then says so
+            table = RECORDS[kind]
+            return _any(connection, table, table.c.uid == uid, table.c.content == content)
+        case SetCredential(user_uid=uid):
+            # by its audit row: what replaced it since must not be replaced by it
+            entered = canonical_text(credential_detail(operation.row()))
+            return _any(
+                connection,
+                AUDIT,
+                AUDIT.c.action == "credential.set",
+                AUDIT.c.subject == f"user:{uid}",
+                AUDIT.c.detail == entered,
+            )
         case Frames():
             return _frames_are_stored(connection, operation)
         case _:  # TrainCommanded only fills what is empty

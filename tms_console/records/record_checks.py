@@ -28,13 +28,15 @@ def check_records(connection: Connection, claims: Claims, found: list[Finding]) 
         return 0
     seen: set[str] = set()
     for kind in RecordKind:
+        expected, before = 1, 0  # rows are never deleted, so their ids have no gaps
         for row in connection.execute(select(RECORDS[kind]).order_by(RECORDS[kind].c.id)):
-            subject = kind.subject(row.uid)
-            seen.add(subject)
-            found += [
-                Finding(f"{kind} {shown(row.uid)[1:-1]}", s) for s in _wrong(kind, row, claims)
-            ]
-    for subject in claims.records.keys() - seen:
+            seen.add(kind.subject(row.uid))
+            wrong = _wrong(kind, row, claims)
+            if row.id != expected or not _follows(before, row.seq):
+                wrong.append(f"its id is {shown(row.id)}, which is not where it was entered")
+            expected, before = row.id + 1, row.seq
+            found += [Finding(f"{kind} {shown(row.uid)[1:-1]}", sentence) for sentence in wrong]
+    for subject in sorted(claims.records.keys() - seen):
         kind_, _, uid = subject.partition(":")
         found.append(Finding(f"{kind_} {uid}", "it was entered and is not there"))
     _check_credentials(connection, claims, found)
@@ -48,7 +50,7 @@ def _wrong(kind: RecordKind, row: Row[Any], claims: Claims) -> list[str]:
         return ["it was never entered"]
     seq, actor, detail = entered
     wrong = []
-    if content_digest(row.content) != detail.get("digest"):
+    if not isinstance(row.content, str) or content_digest(row.content) != detail.get("digest"):
         wrong.append("its content is not what was entered")
     for name, value in (("seq", seq), ("actor", actor), ("at", detail.get("at"))):
         if getattr(row, name) != value:
@@ -61,9 +63,14 @@ def _wrong(kind: RecordKind, row: Row[Any], claims: Claims) -> list[str]:
             stated = content_of(row.content).get("sha256")
             if hashlib.sha256(row.data).hexdigest() != stated:
                 wrong.append("its bytes are not those that were entered")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:  # also of bytes and numbers, without STRICT
         wrong.append(f"it holds what no record can hold: {shown(str(error))}")
     return wrong
+
+
+def _follows(before: object, seq: object) -> bool:
+    """Return True if a row's place in the chain is after that of the row before it."""
+    return isinstance(before, int) and isinstance(seq, int) and before < seq
 
 
 def _check_credentials(connection: Connection, claims: Claims, found: list[Finding]) -> None:
@@ -82,5 +89,5 @@ def _check_credentials(connection: Connection, claims: Claims, found: list[Findi
             same = False
         if not same:
             found.append(Finding(name, "it is not what was entered"))
-    for uid in claims.credentials.keys() - seen:
+    for uid in sorted(claims.credentials.keys() - seen):
         found.append(Finding(f"credential of user {uid}", "it was entered and is not there"))
