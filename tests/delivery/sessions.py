@@ -14,7 +14,6 @@ from typing import Any, TypeAlias, cast
 
 import pytest
 from pydantic import JsonValue
-from sqlcipher3 import dbapi2
 
 from drivers import registry
 from drivers.interface import Clock
@@ -32,9 +31,10 @@ from protocols.terms import Side, ThresholdKind
 from tms_console.clock import VirtualClock
 from tms_console.delivery import place
 from tms_console.delivery.controls import Controls, Order
-from tms_console.delivery.order import EmulatorOrder, SessionOrder
+from tms_console.delivery.order import Challenge, EmulatorOrder, SessionOrder
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.database import reading
 from tms_console.records.operations import BeginPulse, BeginTrain, Operation, new_uid
 from tms_console.records.transactions import CommitHooks
 from tms_console.records.verify import verify
@@ -170,12 +170,9 @@ class PulseOnRecord:
 
 
 def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read with any SQLite tool, as QA would."""
-    connection = dbapi2.connect(str(database))
-    try:
-        return [tuple(row) for row in connection.execute(query, values)]
-    finally:
-        connection.close()
+    """Read as QA would, with the key if there is one."""
+    with reading(database) as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query, values)]
 
 
 _PULSES = """SELECT pulse.number, train.number, pulse.intensity_pct_mso, planned_ns, commanded_ns,
@@ -212,6 +209,7 @@ class Rehearsal:
         touched: Called before every use of the link with `write` or `read`.
         order: Changes the order before it is given.
         pulse_log: Where the emulator logs what it fires.
+        challenge: What a start order must answer, for a treatment.
     """
 
     content: SessionContent
@@ -225,6 +223,7 @@ class Rehearsal:
     touched: Callable[[str], None] = lambda _: None
     order: Callable[[SessionOrder], SessionOrder] = lambda order: order
     pulse_log: PulseLog | None = None
+    challenge: Challenge | None = None
     passed: list[Passed] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     _clock: Clock = field(default_factory=VirtualClock)
@@ -254,6 +253,7 @@ class Rehearsal:
                 self.controls,
                 self._show,
                 "0.1.0",
+                challenge=self.challenge,
                 writer_options=replace(self.writer_options, hooks=told),
             )
             self._result = run_session(order, around)

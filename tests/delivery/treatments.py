@@ -1,0 +1,169 @@
+"""Whole treatments of one patient on a stimulator that counts as a real one.
+
+Nothing is stubbed but the proof: the emulated MagPro may not prove that it is one, so that
+everything a real stimulator would get has to pass the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from drivers.simulator.proof import Proof
+from protocols.prescription import Prescription, RemeasureBand
+from protocols.screening import AnswerValue
+from tests.clinic.prescribing import Practice, make_practice
+from tests.delivery.sessions import Rehearsal, bursts
+from tms_console.accounts.login import Login
+from tms_console.accounts.start_orders import Ordered, order_start
+from tms_console.clinic.dose_now import band_now
+from tms_console.clinic.forms import Filling, fill_in
+from tms_console.clinic.prescriptions import propose, read_prescription
+from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
+from tms_console.delivery.process import new_challenge
+from tms_console.records.clinical import AddRecord
+
+NO_SCREENING: dict[str, AnswerValue] = {
+    "seizure": False,
+    "fainting": False,
+    "head_injury": False,
+    "hearing": False,
+    "cochlear_implant": False,
+    "pregnancy": False,
+    "metal": False,
+    "neurostimulator": False,
+    "cardiac": False,
+    "infusion_device": False,
+    "medications": False,
+    "earlier_tms": "never",
+    "earlier_mri": "never",
+}
+A_GOOD_DAY: dict[str, AnswerValue] = {
+    "metal_removed": True,
+    "medication_change": False,
+    "sleep": "as usual",
+    "sleep_hours": 8,
+    "alcohol": "none, as usual",
+    "drugs": False,
+    "caffeine": "as usual",
+    "food": True,
+    "anything_new": False,
+}
+RIGHT_PERSON: dict[str, AnswerValue] = {
+    "name_stated": True,
+    "birth_date_stated": True,
+    "prescription_shown": True,
+}
+EARS: dict[str, AnswerValue] = {"patient_protected": True, "operator_protected": True}
+EXTRA: dict[str, AnswerValue] = {
+    "why": "one of the first sessions",
+    "change_understood": True,
+    "earlier_sessions": "this is the first",
+    "patient_told": True,
+    "watched": True,
+    "seizure_plan": True,
+}
+FORMS: Mapping[str, dict[str, AnswerValue]] = {
+    "screening": NO_SCREENING,
+    "daily": A_GOOD_DAY,
+    "identity": RIGHT_PERSON,
+    "ears": EARS,
+    "extra": EXTRA,
+}
+
+
+def ago(**units: float) -> str:
+    """Return a wall time before now."""
+    moment = datetime.now(UTC) - timedelta(**units)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Ready(Practice):
+    """A practice in which everything is right for one session today."""
+
+    made: Prescription = field(init=False)
+
+    def fill_in_all(self) -> None:
+        """Fill in every form as a patient without trouble would."""
+        for form_id, answers in FORMS.items():
+            self.fill_in(form_id, answers)
+
+    def fill_in(self, form_id: str, answers: Mapping[str, AnswerValue]) -> str:
+        filling = Filling(form_id, answers)
+        return fill_in(self.station, self.technician, self.patient_uid, filling)
+
+    def ordered(self, challenge: Challenge, **changes: object) -> Ordered:
+        """Return what a technician orders who looks at the screen now."""
+        with self.trusting() as trusted:
+            dose = band_now(trusted, read_prescription(trusted, self.made.uid))
+        told = Ordered(
+            authority_uid=self.made.uid,
+            authority_digest=self.made.digest(),
+            patient_uid=self.patient_uid,
+            threshold_uids=tuple(one.uid for one in dose.thresholds),
+            session_number=1,
+            session_uid=challenge.session_uid,
+            nonce=challenge.nonce,
+            pre_step=self.made.session.pre_step,
+        )
+        return replace(told, **changes)  # type: ignore[arg-type]
+
+    def start_order(
+        self, challenge: Challenge, by: Login | None = None, **changes: object
+    ) -> AddRecord:
+        return order_start(self.station, by or self.technician, self.ordered(challenge, **changes))
+
+    def order(
+        self, start_order: AddRecord, device: EmulatorOrder | PortOrder | None = None
+    ) -> SessionOrder:
+        return SessionOrder(
+            kind="treatment",
+            digest=self.made.digest(),
+            authority_uid=self.made.uid,
+            database=str(self.station.database.path),
+            device=device or EmulatorOrder(name="magpro", virtual=True),
+            actor=self.technician.user_uid,
+            start_order=start_order,
+        )
+
+    def treat(
+        self,
+        start_order: AddRecord | None = None,
+        *,
+        challenge: Challenge | None = None,
+        simulated: bool = False,
+        **options: object,
+    ) -> Rehearsal:
+        """Run one session under the virtual clock, on a stimulator that cannot prove anything."""
+        challenge = challenge or new_challenge()
+        start_order = start_order or self.start_order(challenge)
+        run = Rehearsal(
+            content=bursts(),
+            database=self.station.database.path,
+            order=lambda _: self.order(start_order),
+            challenge=challenge,
+            **options,  # type: ignore[arg-type]
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            if not simulated:
+                patch.setattr(Proof, "built_here", lambda _device: None)
+            return run.run()
+
+
+def make_ready(folder: Path, band: RemeasureBand | None = None) -> Ready:
+    """Return a practice in which one session may be given now; the clock is the real one."""
+    practice = make_practice(folder)
+    practice.clinic.wall.set("")
+    uid = practice.measure(45, ago(days=1))
+    ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
+    ready.policy()
+    ready.made = ready.prescription(band)
+    propose(ready.station, ready.technician, ready.made)
+    ready.approve(ready.made)
+    ready.fill_in_all()
+    return ready
