@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tms_console import __version__
-from tms_console.commands import devices, emulate, protocols, records, rehearse
+from tms_console.commands import devices, emulate, protocols, records, rehearse, users
 
 app = typer.Typer(
     name="tms-console",
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.add_typer(protocols.app, name="protocols")
 app.add_typer(emulate.app, name="emulate")
 app.add_typer(records.app, name="records")
+app.add_typer(users.app, name="users")
 app.command("rehearse")(rehearse.rehearse)
 app.command("devices")(devices.devices)
 

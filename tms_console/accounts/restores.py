@@ -78,7 +78,8 @@ class OtherCopy:
         present: Where its chain ends.
         newest_at: Wall time of that row.
         known: Where this console remembers the record to end, None if it does not.
-        missing_from_seq: The first row that is known to be missing or replaced, None if none is.
+        missing_from_seq: From where on rows of this console may be missing: the first that no seal
+            vouches for, or the first after the end; None if none is known to be missing.
         sealed_seq: Up to where the console's newest seal in it vouches for it.
         unsealed_from_seq: The first row that no seal vouches for, None if there is none.
         unvouched: Records, credentials and sessions entered after the newest seal.
@@ -116,11 +117,12 @@ class OtherCopy:
         sentences = [where, words]
         if self.code != APPENDED:
             sentences.append(LOST)
-        if self.unsealed_from_seq is not None:
-            sentences.append(
-                f"This console vouches for the copy up to row {self.sealed_seq}; of the "
-                f"{len(self.unvouched)} entries after it, look at each one."
-            )
+        vouched = f"This console vouches for the copy up to row {self.sealed_seq}"
+        if not self.unvouched:
+            sentences.append(f"{vouched}; nothing was entered after it.")
+        else:
+            number = "one entry" if len(self.unvouched) == 1 else f"{len(self.unvouched)} entries"
+            sentences.append(f"{vouched}; look at the {number} after it: nobody vouches for them.")
         return tuple(sentences)
 
 
@@ -138,7 +140,8 @@ def find_other_copy(station: Station) -> OtherCopy | None:
             return None
         trusted = _sound_in_itself(station, connection, facts.head)
         seal = trusted.records(RecordKind.SEAL)[-1]
-        code, missing = _standing(connection, facts.head, kept, seal)
+        code = _standing(connection, facts.head, kept)
+        unsealed = seal.seq + 1 if facts.head.seq > seal.seq else None
         unvouched = tuple(
             Unvouched(row.seq, row.at, row.actor, row.action, row.subject)
             for row in registry_rows(connection, facts.console_uid)
@@ -149,9 +152,9 @@ def find_other_copy(station: Station) -> OtherCopy | None:
         present=facts.head,
         newest_at=facts.newest_at,
         known=None if kept is None else kept.after,
-        missing_from_seq=missing,
+        missing_from_seq=(unsealed or facts.head.seq + 1) if code in (CUT, DIVERGED) else None,
         sealed_seq=trusted.sealed_seq,
-        unsealed_from_seq=seal.seq + 1 if facts.head.seq > seal.seq else None,
+        unsealed_from_seq=unsealed,
         unvouched=unvouched,
     )
 
@@ -300,20 +303,18 @@ def _sound_in_itself(station: Station, connection: Connection, head: ChainHead) 
     return trusted
 
 
-def _standing(
-    connection: Connection, head: ChainHead, kept: KeptHeads | None, seal: StoredRecord
-) -> tuple[str, int | None]:
-    """Return how the chain stands to what is kept, and the first row known to be missing."""
+def _standing(connection: Connection, head: ChainHead, kept: KeptHeads | None) -> str:
+    """Return how the chain stands to what is kept."""
     if kept is None or kept.before is None:
-        return UNKNOWN, None
+        return UNKNOWN
     if head.seq < kept.before.seq:
-        return CUT, head.seq + 1
+        return CUT
     there = connection.execute(
         select(AUDIT.c.hash).where(
             AUDIT.c.console_uid == head.console_uid, AUDIT.c.seq == kept.before.seq
         )
     ).scalar()
-    return (APPENDED, None) if there == kept.before.hash else (DIVERGED, seal.seq + 1)
+    return APPENDED if there == kept.before.hash else DIVERGED
 
 
 def _require_verified(station: Station, other: OtherCopy, progress: Progress) -> None:

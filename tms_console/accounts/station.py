@@ -16,7 +16,7 @@ from tms_console.accounts.passwords import CURRENT, Argon2id, Parameters, argon2
 from tms_console.accounts.trust import Trusted, trusting
 from tms_console.records.audit import Wall
 from tms_console.records.canonical import utc_now_text
-from tms_console.records.clinical import RecordKind
+from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.database import Database, Purpose, open_database, require_purpose
 from tms_console.records.operations import Operation
 from tms_console.records.registry import stored_records
@@ -80,7 +80,7 @@ class Station:
                 RecordKind.KEY_CONFIRMATION,
             )
             statements = [one for kind in kinds for one in stored_records(connection, kind)]
-            users = stored_records(connection, RecordKind.USER)
+            users = [one for one in stored_records(connection, RecordKind.USER) if _readable(one)]
         return read_book(self.anchor.public.first_administrator_key, users, statements)
 
     def write(self, *operations: Operation, seal: str = "") -> None:
@@ -105,6 +105,14 @@ class Station:
             WriteFailed: Not known to be written.
         """
         write_seal(self.database, self.anchor, why, wall=self.wall)
+
+
+def _readable(record: StoredRecord) -> bool:
+    """Return whether a content can be read at all; in a file that was edited it may not be."""
+    try:
+        return bool(record.values)
+    except ValueError:
+        return False
 
 
 def open_station(path: Path, wall: Wall = utc_now_text) -> Station:

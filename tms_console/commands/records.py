@@ -16,10 +16,12 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tms_console.accounts.public_anchors import ExportedAnchor
+    from tms_console.accounts.whole_file import WholeVerification
+    from tms_console.commands.restoring import Recorded
     from tms_console.records.backup import Copy
     from tms_console.records.queries import SessionLine
     from tms_console.records.restore import PutBack
-    from tms_console.records.verify import Verification
 
 app = typer.Typer(
     help="Check, list, back up and restore the record of sessions.", no_args_is_help=True
@@ -45,20 +47,55 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The database.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
 
 
+@app.callback()
+def records() -> None:
+    """Check, list, back up and restore the record of sessions."""
+    from tms_console.secrecy import forbid_core_dumps, private_files  # noqa: PLC0415 - start-up
+
+    forbid_core_dumps()  # the key of the database is in memory here
+    private_files()
+
+
 @app.command()
-def verify(file: File, as_json: Json = False) -> None:
-    """Check every row of a database against its audit chain, and name those that differ."""
-    from tms_console.records.errors import RecordsError  # noqa: PLC0415 - imported late
+def verify(
+    file: File,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            "--anchor",
+            metavar="ANCHOR",
+            help="Public keys and head of the console that wrote it, from `records anchor` there.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every row of a database and everything signed in it, and name what does not hold."""
+    from tms_console.accounts.errors import AccountsError  # noqa: PLC0415 - imported late
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
 
     try:
-        answer = _verify_with_progress(file, quiet=as_json)
-    except RecordsError as error:
+        exported = None if anchor is None else _read_anchor(anchor)
+        answer = _verify_with_progress(file, exported, quiet=as_json)
+    except (RecordsError, AccountsError) as error:
         _refuse(error, as_json)
     if as_json:
         typer.echo(json.dumps(_verification_json(answer), indent=2))
     else:
         _show_verification(answer)
     raise typer.Exit(0 if answer.sound else 1)
+
+
+@app.command()
+def anchor(file: File) -> None:
+    """Print what this console keeps of a database, without its key, to verify a copy elsewhere."""
+    from tms_console.accounts.errors import AccountsError  # noqa: PLC0415 - imported late
+    from tms_console.accounts.public_anchors import export_anchor  # noqa: PLC0415
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
+
+    try:
+        typer.echo(export_anchor(file).text())
+    except (RecordsError, AccountsError) as error:
+        _refuse(error, as_json=False)
 
 
 @app.command("list")
@@ -107,25 +144,54 @@ def backup(
 
 
 @app.command()
-def restore(
+def restore(  # noqa: PLR0913, PLR0917 - as many as there are options
     backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="The copy to put back.")],
-    database: Annotated[Path, typer.Argument(metavar="DATABASE", help="What it replaces.")],
+    database: Annotated[
+        Path | None, typer.Argument(metavar="DATABASE", help="What it replaces.")
+    ] = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Record a copy that is in its place already: name only that."
+        ),
+    ] = False,
+    own: Annotated[
+        str | None, typer.Option("--as", metavar="LOGIN", help="An administrator's login.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Goes on record.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in the place of a database, which is kept under another name."""
-    from tms_console.records.errors import RecordsError  # noqa: PLC0415 - imported late
+    """Put a backup in the place of a database, which is kept aside, and record that."""
+    from tms_console.accounts.errors import AccountsError  # noqa: PLC0415 - imported late
+    from tms_console.commands.restoring import NOT_YET, record_here  # noqa: PLC0415
+    from tms_console.records.errors import RecordsError  # noqa: PLC0415
     from tms_console.records.restore import put_back  # noqa: PLC0415
 
+    if in_place == (database is not None):
+        raise typer.BadParameter("name BACKUP and DATABASE, or only the database with --in-place")
+    place, done, recorded = database or backup, None, None
     try:
-        with _Bar("Copying", backup, quiet=as_json) as bar:
-            done = put_back(
-                backup,
-                database,
-                progress=lambda done, total: bar.step("Copying and checking", done, total),
-            )
-    except RecordsError as error:
-        _refuse(error, as_json)
-    _show_restore(backup, done, as_json)
+        if database is not None:
+            with _Bar("Copying", backup, quiet=as_json) as bar:
+                done = put_back(
+                    backup,
+                    database,
+                    progress=lambda step, total: bar.step("Copying and checking", step, total),
+                )
+            if not as_json:
+                _show_restore(backup, done)
+        recorded = record_here(
+            place,
+            own=own,
+            reason=reason,
+            backup_sha256=None if done is None else done.backup_sha256,
+            show=lambda sentence: None if as_json else _console().print(sentence, **_PLAIN),
+        )
+    except (RecordsError, AccountsError) as error:
+        hint = "" if done is None else f" ({NOT_YET} --in-place {place})"
+        _refuse(RecordsError(f"{error}{hint}"), as_json)
+    if as_json:
+        typer.echo(json.dumps(_restore_json(place, backup, done, recorded), indent=2))
 
 
 @app.command()
@@ -239,23 +305,39 @@ class _Bar:
             self._bar.stop()
 
 
-def _verify_with_progress(file: Path, *, quiet: bool) -> Verification:
-    from tms_console.records.verify import verify as verify_file  # noqa: PLC0415 - imported late
+def _read_anchor(path: Path) -> ExportedAnchor:
+    from tms_console.accounts.errors import AccountsRefused  # noqa: PLC0415 - imported late
+    from tms_console.accounts.public_anchors import read_exported  # noqa: PLC0415
+
+    try:
+        return read_exported(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        raise AccountsRefused(f"{path}: the anchor cannot be read: {error}") from error
+
+
+def _verify_with_progress(
+    file: Path, exported: ExportedAnchor | None, *, quiet: bool
+) -> WholeVerification:
+    from tms_console.accounts.whole_file import verify_whole  # noqa: PLC0415 - imported late
 
     with _Bar("Checking the file", file, quiet=quiet) as bar:
-        return verify_file(file, lambda done, total: bar.step("Checking pulses", done, total))
+        return verify_whole(
+            file, exported, lambda done, total: bar.step("Checking pulses", done, total)
+        )
 
 
-def _show_verification(answer: Verification) -> None:
-    console = _console()
+def _show_verification(answer: WholeVerification) -> None:
+    console, rows = _console(), answer.records
     for finding in answer.findings:
         console.print(f"{finding.row}: {finding.sentence}", style="red", **_PLAIN)
-    for note in answer.notes:
+    for note in rows.notes:
         console.print(note, style="yellow", **_PLAIN)
     counted = (
-        f"{answer.sessions} sessions, {answer.trains} trains, {answer.pulses} pulses, "
-        f"{answer.events} events, {answer.audit_rows} audit rows"
+        f"{rows.sessions} sessions, {rows.trains} trains, {rows.pulses} pulses, "
+        f"{rows.events} events, {rows.audit_rows} audit rows"
     )
+    if answer.accounts.reach:
+        counted += f", {rows.records} records, {answer.accounts.statements} of them signed"
     if answer.sound:
         console.print(f"Nothing was changed: {counted}.", style="green", **_PLAIN)
     else:
@@ -264,18 +346,22 @@ def _show_verification(answer: Verification) -> None:
     console.print(answer.reach, style="dim", highlight=False, markup=False)
 
 
-def _verification_json(answer: Verification) -> dict[str, object]:
+def _verification_json(answer: WholeVerification) -> dict[str, object]:
+    rows = answer.records
     return {
-        "database": str(answer.path),
+        "database": str(rows.path),
         "sound": answer.sound,
         "findings": [asdict(finding) for finding in answer.findings],
-        "notes": list(answer.notes),
-        "sessions": answer.sessions,
-        "trains": answer.trains,
-        "pulses": answer.pulses,
-        "events": answer.events,
-        "audit_rows": answer.audit_rows,
-        "running": list(answer.running),
+        "notes": list(rows.notes),
+        "sessions": rows.sessions,
+        "trains": rows.trains,
+        "pulses": rows.pulses,
+        "events": rows.events,
+        "audit_rows": rows.audit_rows,
+        "records": rows.records,
+        "statements": answer.accounts.statements,
+        "sessions_bound": answer.accounts.bound,
+        "running": list(rows.running),
         "reach": answer.reach,
     }
 
@@ -321,10 +407,17 @@ def _show_backup(database: Path, copy: Copy, as_json: bool) -> None:
     console.print(f"{copy.size_bytes} bytes, SHA-256 {copy.sha256}", style="dim", **_PLAIN)
 
 
-def _show_restore(backup: Path, done: PutBack, as_json: bool) -> None:
-    if as_json:
-        found = {
-            "database": str(done.database.path),
+def _restore_json(
+    place: Path, backup: Path, done: PutBack | None, recorded: Recorded
+) -> dict[str, object]:
+    found: dict[str, object] = {
+        "database": str(place),
+        "restore_uid": recorded.restore_uid,
+        "code": recorded.code,
+        "sentences": list(recorded.sentences),
+    }
+    if done is not None:
+        found |= {
             "database_uid": done.database.database_uid,
             "backup": str(backup),
             "backup_sha256": done.backup_sha256,
@@ -334,8 +427,10 @@ def _show_restore(backup: Path, done: PutBack, as_json: bool) -> None:
             "replaced_seq": None if done.replaced is None else done.replaced.head.seq,
             "aside": None if done.aside is None else str(done.aside),
         }
-        typer.echo(json.dumps(found, indent=2))
-        return
+    return found
+
+
+def _show_restore(backup: Path, done: PutBack) -> None:
     console = _console()
     facts = done.database
     console.print(
@@ -354,9 +449,3 @@ def _show_restore(backup: Path, done: PutBack, as_json: bool) -> None:
             style="bold red",
             **_PLAIN,
         )
-    console.print(
-        "An older copy arms no real stimulator until an administrator has recorded this restore "
-        "and a physician has signed which prescriptions are still in force.",
-        style="yellow",
-        **_PLAIN,
-    )
