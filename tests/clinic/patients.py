@@ -9,13 +9,13 @@ from typing import Any
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING, form
 from protocols.screening import AnswerValue, Form, ItemKind
 from protocols.terms import Side, ThresholdKind
+from tests.accounts.people import Clinic
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Role
 from tms_console.clinic.adverse_events import AdverseEvent, What
 from tms_console.clinic.forms import Filling, fill_in
 from tms_console.clinic.patients import Medication, PatientDetails, Sex, add_patient
 from tms_console.clinic.thresholds import Measurement, Method, record_threshold
-from tests.accounts.people import Clinic
 
 MEASURED = "2026-11-16T09:00:00Z"
 

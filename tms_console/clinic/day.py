@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from protocols.canonical import moment_of
@@ -50,8 +50,8 @@ class Had:
         finding_pulses: Single stimuli of threshold finding, likewise.
         open_uids: Sessions without an end on record, of any day; what they gave is not counted
             in `pulses`, and who asks knows it or lets them be reconciled first.
-        last_ended_at: When the patient's last treatment session before or on that day ended, or
-            began if it has no end; None if there was none.  It may have been on an earlier day.
+        last_ended_at: When the patient's last treatment session ended, of whatever day, as
+            `Row.last_at` says; None if there was none.
     """
 
     day: date
@@ -59,7 +59,7 @@ class Had:
     pulses: int
     finding_pulses: int
     open_uids: tuple[str, ...]
-    last_ended_at: str | None
+    last_ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +151,14 @@ def had(trusted: Trusted, patient_uid: str, day: date, time_zone: str) -> Had:
         for one in treatment
         if one.counts and any(local_day(row.started_at, time_zone) == day for row in one.rows)
     ]
-    ends = [
-        moment
-        for one in treatment
-        if one.counts and local_day((moment := one.last_at), time_zone) <= day
-    ]
+    ends = [one.last_at for one in treatment if one.counts]
     return Had(
         day=day,
         sessions=len(began),
         pulses=_pulses(treatment, day, time_zone),
         finding_pulses=_pulses([one for one in every if not one.treatment], day, time_zone),
-        open_uids=tuple(row.uid for one in every for row in one.rows if row.ended_at is None),
-        last_ended_at=max(ends, key=moment_of, default=None),
+        open_uids=tuple(row.uid for one in every for row in one.rows if row.open),
+        last_ended_at=max(ends, default=None),
     )
 
 
@@ -196,7 +192,7 @@ def sessions_since(trusted: Trusted, patient_uid: str, moment: str) -> tuple[Sit
     return tuple(
         one
         for one in sittings(trusted, patient_uid)
-        if one.treatment and one.counts and moment_of(one.last_at) > since
+        if one.treatment and one.counts and one.last_at > since
     )
 
 
@@ -271,8 +267,4 @@ def _pulses(found: Iterable[Sitting], day: date, time_zone: str) -> int:
 
 
 def _touches(row: Row, day: date, time_zone: str) -> bool:
-    return (
-        local_day(row.started_at, time_zone)
-        <= day
-        <= local_day(row.ended_at or row.started_at, time_zone)
-    )
+    return local_day(row.started_at, time_zone) <= day <= local_day(row.last_at, time_zone)

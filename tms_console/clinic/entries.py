@@ -26,7 +26,13 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.records.canonical import Json, canonical_text
-from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind, StoredRecord
+from tms_console.records.clinical import (
+    CONSOLE_ACTOR,
+    AddRecord,
+    RecordKind,
+    StoredRecord,
+    content_of,
+)
 from tms_console.records.errors import IllegalOperation
 from tms_console.records.values import new_uid
 
@@ -91,11 +97,14 @@ def put_on_record(station: Station, record: AddRecord, seal: str = "") -> None:
 
     Raises:
         ClinicRefused: Somebody else corrected the same record meanwhile; nothing was written.
+        IllegalOperation: It contradicts the record otherwise; nothing was written.
         WriteFailed: Not known to be written.
     """
     try:
         station.write(record, seal=seal)
     except IllegalOperation as error:
+        if content_of(record.content).get("supersedes") is None:
+            raise
         raise ClinicRefused(
             "Somebody else changed this meanwhile, and nothing was written: look at it again."
         ) from error

@@ -37,8 +37,8 @@ from tms_console.clinic.patient_versions import (
     history,
     patient,
     patient_at,
-    read_patient,
     patients,
+    read_patient,
     require_current,
     versions,
 )
@@ -147,6 +147,7 @@ def add_patient(
         _require_unlike(trusted, details, "", another_person=another_person)
     members = _members(made.uid, 1, None, details, "")
     put_on_record(station, entry(RecordKind.PATIENT, members, made))
+    _yield_to_earlier(station, login, made.uid, details, "the record number was taken meanwhile")
     return made.uid
 
 
@@ -193,7 +194,9 @@ def edit_patient(
         _require_unlike(
             trusted, details, seen.patient_uid, another_person=another_person or before == now
         )
-    return _next_version(station, login, seen, details, "")
+    uid = _next_version(station, login, seen, details, "")
+    _yield_to_earlier(station, login, uid, seen.details, "")
+    return uid
 
 
 def close_patient(station: Station, login: Login, seen_uid: str, reason: str) -> str:
@@ -240,7 +243,9 @@ def reopen_patient(station: Station, login: Login, seen_uid: str) -> str:
         if not seen.closed:
             raise ClinicRefused(f"{seen.details.name} is a current patient already.")
         _require_unlike(trusted, seen.details, seen.patient_uid, another_person=True)
-    return _next_version(station, login, seen, seen.details, "")
+    uid = _next_version(station, login, seen, seen.details, "")
+    _yield_to_earlier(station, login, uid, seen.details, seen.closed)
+    return uid
 
 
 def find_patients(
@@ -303,6 +308,30 @@ def _next_version(
     members = _members(seen.patient_uid, seen.version + 1, seen.uid, details, closed)
     put_on_record(station, entry(RecordKind.PATIENT, members, made))
     return made.uid
+
+
+def _yield_to_earlier(
+    station: Station, login: Login, uid: str, back_to: PatientDetails, closed: str
+) -> None:
+    """Take a version back by another, if somebody else took its record number just before.
+
+    Nothing holds a record number between looking and writing, and two consoles may write.
+
+    Raises:
+        ClinicRefused: It was taken back.
+    """
+    with station.trusting() as trusted:
+        written = read_patient(trusted, require_record(trusted, RecordKind.PATIENT, uid))
+        rivals = [
+            one
+            for one in twins(trusted, written.details, written.patient_uid)
+            if one.same_record_number and one.patient.seq < written.seq
+        ]
+    if rivals:
+        _next_version(station, login, written, back_to, closed)
+        raise ClinicRefused(
+            *map(str, rivals), "Somebody put that on record at the same moment; look at it first."
+        )
 
 
 def _seen(trusted: Trusted, seen_uid: str) -> Patient:

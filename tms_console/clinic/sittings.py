@@ -6,11 +6,15 @@ It reads the audit chain's own words; what a patient had on a day is counted in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
 
+from protocols.canonical import JsonValue, moment_of
+from protocols.prescription import Prescription
 from tms_console.accounts.errors import NotTrusted
 from tms_console.accounts.trust import OldSession, Trusted
 from tms_console.records.canonical import Json
-from tms_console.records.clinical import RecordKind
+from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.operations import PulseOutcome, SessionKind
 
 GIVEN = frozenset(PulseOutcome) - {PulseOutcome.NOT_DELIVERED, PulseOutcome.REFUSED}
@@ -31,7 +35,10 @@ class Row:
         authority_uid: The version of the prescription, or the policy, that it rested on.
         prescription_uid: The prescription, the same in all its versions; None under a policy.
         started_at: Wall time, RFC 3339 in UTC.
-        ended_at: Wall time; None while it is open.
+        open: True while it has no closing entry.
+        ended_at: Wall time at which it was seen to end; None if it is open or nobody saw.
+        last_at: When it ended; where nobody saw, when it would have ended as planned, without
+            pauses; of an open one, when it began.
         pulses: Pulses that were given or may have been; 0 while it is open.
     """
 
@@ -41,7 +48,9 @@ class Row:
     authority_uid: str
     prescription_uid: str | None
     started_at: str
+    open: bool
     ended_at: str | None
+    last_at: datetime
     pulses: int
 
 
@@ -63,7 +72,7 @@ class Sitting:
     @property
     def open(self) -> bool:
         """True while a row of it has no end on record."""
-        return any(row.ended_at is None for row in self.rows)
+        return any(row.open for row in self.rows)
 
     @property
     def counts(self) -> bool:
@@ -86,9 +95,9 @@ class Sitting:
         return self.rows[0].started_at
 
     @property
-    def last_at(self) -> str:
-        """When its last row ended, or began if it has not."""
-        return self.rows[-1].ended_at or self.rows[-1].started_at
+    def last_at(self) -> datetime:
+        """When its last row ended, as `Row.last_at` says."""
+        return self.rows[-1].last_at
 
     @property
     def authority_uid(self) -> str:
@@ -100,15 +109,26 @@ class Bindings:
     """Whose every session was: looked up once for all of them."""
 
     def __init__(self, trusted: Trusted) -> None:
+        self._prescriptions: dict[str, StoredRecord] = {}
         self._lines: dict[str, tuple[str, str]] = {}
         for record in trusted.records(RecordKind.PRESCRIPTION):
             values = record.values
             line = str(values.get("prescription_uid"))
+            self._prescriptions[record.uid] = record
             self._lines[record.uid] = (line, str(values.get("patient_uid")))
         self._ordered: dict[str, str] = {}
         for record in trusted.records(RecordKind.START_ORDER):
             values = record.values
             self._ordered[str(values.get("session_uid"))] = str(values.get("patient_uid"))
+
+    def planned(self, session: OldSession) -> timedelta:
+        """Return how long a session lasts as prescribed, without pauses; 0 under a policy."""
+        prescription = self._prescriptions.get(str(session.begun.get("authority_uid")))
+        if prescription is None:
+            return timedelta(0)
+        signed = Prescription.from_canonical(cast("JsonValue", prescription.values))
+        planned_ns = signed.session.schedule().duration_ns
+        return timedelta(microseconds=-(-planned_ns // 1_000))
 
     def prescription_uid(self, session: OldSession) -> str | None:
         """Return the prescription that a session rested on, None if it was a policy."""
@@ -119,13 +139,12 @@ class Bindings:
         """Return whose session it was: that of its prescription and of its start order.
 
         Returns:
-            The patient's uid; None for a session that no patient had (simulated, a test, a
-            rehearsal).
+            The patient's uid; None for a session that no patient had: a test, a rehearsal.
 
         Raises:
             NotTrusted: A patient had it, and which one cannot be told: nothing can be counted.
         """
-        if session.begun.get("simulated") or _kind(session) not in _AT_A_PATIENT:
+        if _kind(session) not in _AT_A_PATIENT:
             return None
         line = self._lines.get(str(session.begun.get("authority_uid")))
         ordered = self._ordered.get(session.uid)
@@ -143,6 +162,8 @@ class Bindings:
 def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     """Return every session of a patient that was not simulated, that which went on last at the end.
 
+    Simulated ones gave nothing to anybody.
+
     Raises:
         NotTrusted: Of one session it cannot be told whose it was.
     """
@@ -150,7 +171,7 @@ def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     found: dict[str, list[Row]] = {}
     heads: dict[str, str] = {}
     for session in trusted.sessions.values():
-        if bindings.patient_uid(session) != patient_uid:
+        if session.begun.get("simulated") or bindings.patient_uid(session) != patient_uid:
             continue
         resumes = str(session.begun.get("resumes_uid"))
         head = heads.get(resumes, session.uid)
@@ -165,15 +186,25 @@ def _kind(session: OldSession) -> SessionKind:
 
 
 def _row(bindings: Bindings, session: OldSession) -> Row:
-    ended = session.ended
+    begun, ended = session.begun, session.ended
+    seen = None if ended is None else ended.get("ended_at")
+    started_at = str(begun.get("started_at"))
+    if seen is not None:
+        last_at = moment_of(str(seen))
+    elif ended is None:
+        last_at = moment_of(started_at)
+    else:
+        last_at = moment_of(started_at) + bindings.planned(session)
     return Row(
         uid=session.uid,
         seq=session.seq,
         kind=_kind(session),
-        authority_uid=str(session.begun.get("authority_uid")),
+        authority_uid=str(begun.get("authority_uid")),
         prescription_uid=bindings.prescription_uid(session),
-        started_at=str(session.begun.get("started_at")),
-        ended_at=None if ended is None else str(ended.get("ended_at")),
+        started_at=started_at,
+        open=ended is None,
+        ended_at=None if seen is None else str(seen),
+        last_at=last_at,
         pulses=0 if ended is None else _given(ended.get("outcomes")),
     )
 
