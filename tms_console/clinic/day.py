@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
 from protocols.canonical import moment_of
@@ -59,7 +59,7 @@ class Had:
     pulses: int
     finding_pulses: int
     open_uids: tuple[str, ...]
-    last_ended_at: datetime | None
+    last_ended_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def had(trusted: Trusted, patient_uid: str, day: date, time_zone: str) -> Had:
         pulses=_pulses(treatment, day, time_zone),
         finding_pulses=_pulses([one for one in every if not one.treatment], day, time_zone),
         open_uids=tuple(row.uid for one in every for row in one.rows if row.open),
-        last_ended_at=max(ends, default=None),
+        last_ended_at=max(ends, key=moment_of, default=None),
     )
 
 
@@ -192,7 +192,7 @@ def sessions_since(trusted: Trusted, patient_uid: str, moment: str) -> tuple[Sit
     return tuple(
         one
         for one in sittings(trusted, patient_uid)
-        if one.treatment and one.counts and one.last_at > since
+        if one.treatment and one.counts and moment_of(one.last_at) > since
     )
 
 

@@ -6,7 +6,7 @@ It reads the audit chain's own words; what a patient had on a day is counted in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import cast
 
 from protocols.canonical import JsonValue, moment_of
@@ -50,7 +50,7 @@ class Row:
     started_at: str
     open: bool
     ended_at: str | None
-    last_at: datetime
+    last_at: str
     pulses: int
 
 
@@ -95,7 +95,7 @@ class Sitting:
         return self.rows[0].started_at
 
     @property
-    def last_at(self) -> datetime:
+    def last_at(self) -> str:
         """When its last row ended, as `Row.last_at` says."""
         return self.rows[-1].last_at
 
@@ -189,12 +189,12 @@ def _row(bindings: Bindings, session: OldSession) -> Row:
     begun, ended = session.begun, session.ended
     seen = None if ended is None else ended.get("ended_at")
     started_at = str(begun.get("started_at"))
+    last_at = started_at
     if seen is not None:
-        last_at = moment_of(str(seen))
-    elif ended is None:
-        last_at = moment_of(started_at)
-    else:
-        last_at = moment_of(started_at) + bindings.planned(session)
+        last_at = str(seen)
+    elif ended is not None:
+        planned = moment_of(started_at) + bindings.planned(session)
+        last_at = planned.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return Row(
         uid=session.uid,
         seq=session.seq,
