@@ -17,15 +17,16 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Answer, Meaning, ToSign
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
+from tms_console.clinic.dose_now import band_now
 from tms_console.clinic.entries import require_reason
 from tms_console.clinic.errors import ClinicRefused
+from tms_console.clinic.patients import require_current
 from tms_console.clinic.policies import policy_standing, policy_versions
 from tms_console.clinic.prescriptions import (
     ProposedVersion,
     line_of,
     prescription_uids,
     read_version,
-    threshold_reasons,
     versions,
 )
 from tms_console.clinic.verdicts import (
@@ -185,7 +186,8 @@ def approve(
     Raises:
         NotPermitted: Only a physician may.
         ClinicRefused: Another content was shown, it was returned, it is not the newest version,
-            its thresholds count no more, or a finding is not answered.
+            the patient's record is closed, nothing could be delivered from it at the newest
+            thresholds, or a finding is not answered.
         LoginRefused: Wrong password or name.
         AccountsRefused: The physician's key may not approve yet.
         NotTrusted: The database cannot be trusted.
@@ -196,8 +198,9 @@ def approve(
         prescription = proposed.prescription
         line = line_of(trusted, prescription.prescription_uid)
         require_open(trusted, line, proposed.version)
-        reasons = list(threshold_reasons(trusted, prescription))
-    reasons += _answer_reasons(prescription, decision.answers)
+        require_current(trusted, prescription.patient_uid)
+        refusal = band_now(trusted, prescription).refusal
+    reasons = [*([refusal] if refusal else []), *_answer_reasons(prescription, decision.answers)]
     if reasons:
         raise ClinicRefused(*reasons)
     to_sign = _to_sign(Meaning.APPROVE_PRESCRIPTION, proposed, decision)

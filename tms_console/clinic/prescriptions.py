@@ -23,6 +23,7 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.entries import printed_name, put_on_record
 from tms_console.clinic.errors import ClinicRefused
+from tms_console.clinic.patients import require_current
 from tms_console.clinic.thresholds import as_reference, newest_like, threshold
 from tms_console.clinic.verdicts import PRESCRIPTIONS, Line, Version
 from tms_console.records.clinical import AddRecord, RecordKind, StoredRecord
@@ -176,8 +177,10 @@ def blocking(prescription: Prescription) -> tuple[Finding, ...]:
 
 def _line_reasons(trusted: Trusted, prescription: Prescription) -> list[str]:
     """Return why it is not the next version of what is on record."""
-    if trusted.record(RecordKind.PATIENT, prescription.patient_uid) is None:
-        return [f"There is no patient {prescription.patient_uid} on record."]
+    try:
+        require_current(trusted, prescription.patient_uid)
+    except ClinicRefused as error:
+        return list(error.reasons)
     if trusted.record(RecordKind.PRESCRIPTION, prescription.uid) is not None:
         return ["This version is on record already; a change of anything is another version."]
     line = versions(trusted, prescription.prescription_uid)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from protocols.limits import Finding, FindingAnswer, RequiredAnswer, unanswered
+from tms_console.accounts.restores import newest_restore, still_in_force
 from tms_console.accounts.signatures import Meaning, Signed
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.errors import ClinicRefused
@@ -241,11 +242,10 @@ def lost_in_restore(trusted: Trusted, signed: Signed) -> bool:
 
     A withdrawal, or a deactivation, may have been lost with the newer copy.
     """
-    restores = trusted.records(RecordKind.RESTORE)
-    if not restores or signed.seq > restores[-1].seq:
+    restore, listed = newest_restore(trusted), still_in_force(trusted)
+    if restore is None or listed is None or signed.seq > restore.seq:
         return False
-    lists = said(trusted, restores[-1].uid, Meaning.STILL_IN_FORCE)
-    return not lists or signed.subject_uid not in lists[-1].items
+    return signed.subject_uid not in listed
 
 
 def _objections(standing: Standing, sort: Sort, *, lost: bool) -> Iterator[Objection]:
