@@ -32,7 +32,8 @@ from tms_console.records.canonical import Json, canonical_text, digest
 from tms_console.records.clinical import RECORD_ADD, RecordKind, StoredRecord
 from tms_console.records.database import Database
 from tms_console.records.heads import ChainHead, KeptHeads
-from tms_console.records.registry import RegistryRow, same_as_entered, stored_records
+from tms_console.records.registry import RegistryRow, same_as_entered
+from tms_console.records.rereading import records_of
 
 MOST_TRIES = 20
 """How often a state is looked for while others write several times between two looks."""
@@ -170,7 +171,7 @@ class Trusted:
 
     def _compared(self, kind: RecordKind) -> dict[str, StoredRecord]:
         entered, records = self._entered[kind.value], {}
-        for record in stored_records(self._connection, kind):
+        for record in records_of(self._connection, kind):
             row = entered.get(record.uid)
             if row is None:
                 raise NotTrusted("inserted", f"{kind} {record.uid} was never entered.")

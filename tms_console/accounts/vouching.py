@@ -23,13 +23,12 @@ from tms_console.records.registry import (
     Links,
     RegistryRow,
     SealedState,
-    empty_fold,
     newest_record,
     read_links,
     read_seal,
-    registry_rows,
     same_as_entered,
 )
+from tms_console.records.rereading import sealed_registry
 from tms_console.records.schema_checks import schema_faults
 from tms_console.records.storing import credential_detail
 
@@ -191,11 +190,11 @@ def _require_registry(
     connection: Connection, anchor: PublicAnchor, sealed: SealedState, links: Links
 ) -> tuple[RegistryRow, ...]:
     """Return the registry, if up to the seal it is exactly what the console signed."""
-    rows = tuple(registry_rows(connection, anchor.console_uid, sealed.fold.seq))
-    for row in rows:
-        if not row.sound:
-            raise NotTrusted("rewritten", f"Audit row {row.seq} is not what was written.")
-    if empty_fold(anchor.console_uid).add_all(rows, sealed.fold.seq) != sealed.fold:
+    try:
+        rows, fold = sealed_registry(connection, anchor.console_uid, sealed.fold.seq)
+    except BrokenChain as error:
+        raise NotTrusted("rewritten", f"Audit row {error.seq} is not what was written.") from error
+    if fold != sealed.fold:
         raise NotTrusted(
             "rewritten",
             f"The record up to audit row {sealed.fold.seq} is not what this console signed: "

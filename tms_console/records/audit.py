@@ -27,8 +27,8 @@ from tms_console.records.tables import AUDIT
 Wall: TypeAlias = Callable[[], str]
 """Gives the wall time as RFC 3339 text in UTC."""
 
-_TEXTS = {"console_uid", "at", "actor", "action", "subject", "detail", "previous_hash"}
-_COLUMNS = _TEXTS | {"seq"}
+_TEXTS = ("console_uid", "at", "actor", "action", "subject", "detail", "previous_hash", "tag")
+_COLUMNS = {*_TEXTS, "seq"}
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 """RFC 8785 for an object of ASCII names with texts and small integers; a test compares the two."""
 
@@ -61,10 +61,11 @@ def row_hash(row: Mapping[str, Json]) -> str:
 
 def _is_plain(row: Mapping[str, Json]) -> bool:
     """Return True for a row as it is always written: a file that was edited may hold anything."""
+    seq = row.get("seq")
     return (
-        row.keys() == _COLUMNS | {"tag"}
-        and all(type(row[name]) is str for name in _TEXTS)
-        and type(seq := row["seq"]) is int
+        row.keys() == _COLUMNS
+        and {type(row[name]) for name in _TEXTS} == {str}
+        and type(seq) is int
         and 0 <= seq <= MAX_INTEGER
     )
 

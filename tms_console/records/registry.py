@@ -26,7 +26,7 @@ REGISTRY_ACTIONS = (RECORD_ADD, "credential.set", "session.begin", "session.end"
 _IN_REGISTRY = text("action IN ('record.add', 'credential.set', 'session.begin', 'session.end')")
 """As text, so that SQLite sees that the partial index serves."""
 
-_WHOLE = (
+WHOLE_REGISTRY = (
     select(AUDIT)
     .where(
         AUDIT.c.console_uid == bindparam("console"), AUDIT.c.seq <= bindparam("upto"), _IN_REGISTRY
@@ -184,7 +184,7 @@ def read_links(connection: Connection, console_uid: str, seq: int, hash_: str) -
     expected, previous = max(seq, 1), "" if seq else genesis_hash(console_uid)
     at = ""
     for raw in connection.execute(_FROM, {"console": console_uid, "seq": expected}):
-        row = _registry_row(raw)
+        row = registry_row(raw)
         linked = row.hash == hash_ if not previous else raw.previous_hash == previous
         if not row.sound or not linked or row.seq != expected:
             raise BrokenChain(expected)
@@ -196,51 +196,8 @@ def read_links(connection: Connection, console_uid: str, seq: int, hash_: str) -
     return Links(expected - 1, previous, at, tuple(registry))
 
 
-def registry_rows(
-    connection: Connection, console_uid: str, upto: int = MAX_INTEGER
-) -> Iterator[RegistryRow]:
-    """Yield the audit rows of the registry up to a row of the chain, in its order."""
-    for raw in connection.execute(_WHOLE, {"console": console_uid, "upto": upto}):
-        yield _registry_row(raw)
-
-
-def stored_records(
-    connection: Connection, kind: RecordKind, **columns: Json
-) -> tuple[StoredRecord, ...]:
-    """Return the records of a kind in order of the chain, as they stand.
-
-    Args:
-        connection: Any connection.
-        kind: Which.
-        columns: Values of columns that they must have, such as `patient_uid`.
-    """
-    table = RECORDS[kind]
-    query = _records(kind).order_by(table.c.seq)
-    for name, value in columns.items():
-        query = query.where(table.c[name] == value)
-    return tuple(_stored(kind, row) for row in connection.execute(query))
-
-
-def newest_record(connection: Connection, kind: RecordKind) -> StoredRecord | None:
-    """Return the record of a kind that says it came last, None if there is none."""
-    table = RECORDS[kind]
-    row = connection.execute(_records(kind).order_by(table.c.seq.desc()).limit(1)).first()
-    return None if row is None else _stored(kind, row)
-
-
-def same_as_entered(record: StoredRecord, entered: RegistryRow) -> bool:
-    """Return True if a record is exactly what its audit row entered."""
-    return (
-        record.kind.subject(record.uid) == entered.subject
-        and record.digest == entered.detail.get("digest")
-        and record.seq == entered.seq
-        and record.actor == entered.actor
-        and record.at == entered.detail.get("at")
-        and record.signature == entered.detail.get("signature")
-    )
-
-
-def _registry_row(raw: Row[Any]) -> RegistryRow:
+def registry_row(raw: Row[Any]) -> RegistryRow:
+    """Return a row of the table `audit` as a row of the registry."""
     row = dict(zip(_NAMES, raw, strict=True))
     try:
         sound = row_hash(row) == row["hash"]
@@ -259,15 +216,65 @@ def _registry_row(raw: Row[Any]) -> RegistryRow:
     )
 
 
+def registry_rows(
+    connection: Connection, console_uid: str, upto: int = MAX_INTEGER
+) -> Iterator[RegistryRow]:
+    """Yield the audit rows of the registry up to a row of the chain, in its order."""
+    for raw in connection.execute(WHOLE_REGISTRY, {"console": console_uid, "upto": upto}):
+        yield registry_row(raw)
+
+
+def raw_records(connection: Connection, kind: RecordKind, **columns: Json) -> list[Row[Any]]:
+    """Return the rows of `stored_records`, as they were read."""
+    table = RECORDS[kind]
+    query = _records(kind).order_by(table.c.seq)
+    for name, value in columns.items():
+        query = query.where(table.c[name] == value)
+    return list(connection.execute(query))
+
+
+def stored_record(kind: RecordKind, row: Row[Any]) -> StoredRecord:
+    """Return a row of `raw_records` as a record."""
+    signature = row.signature if kind.signed else None
+    content = row.content if isinstance(row.content, str) else ""  # an edited file holds anything
+    return StoredRecord(kind, row.uid, row.seq, row.at, row.actor, content, signature)
+
+
+def stored_records(
+    connection: Connection, kind: RecordKind, **columns: Json
+) -> tuple[StoredRecord, ...]:
+    """Return the records of a kind in order of the chain, as they stand.
+
+    Args:
+        connection: Any connection.
+        kind: Which.
+        columns: Values of columns that they must have, such as `patient_uid`.
+    """
+    return tuple(stored_record(kind, row) for row in raw_records(connection, kind, **columns))
+
+
+def newest_record(connection: Connection, kind: RecordKind) -> StoredRecord | None:
+    """Return the record of a kind that says it came last, None if there is none."""
+    table = RECORDS[kind]
+    row = connection.execute(_records(kind).order_by(table.c.seq.desc()).limit(1)).first()
+    return None if row is None else stored_record(kind, row)
+
+
+def same_as_entered(record: StoredRecord, entered: RegistryRow) -> bool:
+    """Return True if a record is exactly what its audit row entered."""
+    return (
+        record.kind.subject(record.uid) == entered.subject
+        and record.digest == entered.detail.get("digest")
+        and record.seq == entered.seq
+        and record.actor == entered.actor
+        and record.at == entered.detail.get("at")
+        and record.signature == entered.detail.get("signature")
+    )
+
+
 def _records(kind: RecordKind) -> Any:
     table = RECORDS[kind]
     wanted = [table.c.uid, table.c.seq, table.c.at, table.c.actor, table.c.content]
     if kind.signed:
         wanted.append(table.c.signature)
     return select(*wanted)
-
-
-def _stored(kind: RecordKind, row: Row[Any]) -> StoredRecord:
-    signature = row.signature if kind.signed else None
-    content = row.content if isinstance(row.content, str) else ""  # an edited file holds anything
-    return StoredRecord(kind, row.uid, row.seq, row.at, row.actor, content, signature)
