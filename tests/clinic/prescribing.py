@@ -7,6 +7,7 @@ import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from protocols.course_plan import CoursePhase, CoursePlan
@@ -18,40 +19,30 @@ from protocols.policy_proposal import proposed_policy
 from protocols.prescribing import BlockOrder, PrescriptionFrame, prescribe_protocol
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.protocol import load_library
-from protocols.terms import Side, ThresholdKind
 from tests.accounts.people import Clinic, Wall, make_clinic, password_of
-from tms_console.accounts.login import Login
+from tests.clinic.patients import MEASURED, measurement
+from tms_console.accounts.login import Login, sign
 from tms_console.accounts.roles import Role
+from tms_console.accounts.signatures import Meaning, ToSign
+from tms_console.accounts.statements import statement
 from tms_console.accounts.station import Station, open_station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import approve, return_, standing, withdraw
 from tms_console.clinic.patients import PatientDetails, Sex, add_patient
 from tms_console.clinic.policies import approve_policy, propose_policy
 from tms_console.clinic.prescriptions import propose
-from tms_console.clinic.thresholds import Measurement, Method, as_reference, record_threshold
+from tms_console.clinic.thresholds import as_reference, record_threshold
 from tms_console.clinic.thresholds import threshold as threshold_on_record
 from tms_console.clinic.verdicts import Decision, Standing
+from tms_console.records.canonical import Json
+from tms_console.records.clinical import RecordKind
 from tms_console.records.values import new_uid
 
 NOW = "2026-11-20T09:00:00.000000Z"
-MONDAY = "2026-11-16T09:00:00Z"
+MONDAY = MEASURED
 TUESDAY = "2026-11-17T09:00:00Z"
 PATIENT = PatientDetails("Paula Example", "1984-02-29", Sex.FEMALE, "A-17")
 COURSE = CoursePlan((CoursePhase.weekly(4, 5),), 1, 0, 600)
-
-
-def measurement(patient_uid: str, value: int = 45, at: str = MONDAY) -> Measurement:
-    return Measurement(
-        patient_uid=patient_uid,
-        kind=ThresholdKind.RESTING_HAND,
-        muscle="abductor pollicis brevis",
-        side=Side.LEFT,
-        coil="figure-8",
-        method=Method.VISIBLE_TWITCH,
-        algorithm="5 of 10",
-        value_pct_mso=value,
-        measured_at=at,
-    )
 
 
 @dataclass
@@ -177,6 +168,47 @@ def decision(
     one: Prescription, given: tuple[FindingAnswer, ...] = (), comment: str = ""
 ) -> Decision:
     return Decision(one.uid, one.digest(), given, comment)
+
+
+def weighed(practice: Practice) -> Prescription:
+    """A prescription of which the review asks a written reason and an acknowledgement."""
+    made = practice.prescription()
+    block = replace(
+        made.session.blocks[0], pct_mt=Fraction(130), intensity_pct_mso=59, highest_pct_mso=59
+    )
+    basis = replace(made.doses[0], prescribed_pct_mt=Fraction(130))
+    session = replace(made.session, blocks=(block,), pre_step="cues")
+    return replace(made, session=session, doses=(basis,))
+
+
+def restored(practice: Practice) -> str:
+    """Put on record that an older copy was put back, and return the record's uid."""
+    administrator = practice.clinic.administrator
+    content: dict[str, Json] = {
+        "uid": new_uid(),
+        "enrolment_uid": administrator.enrolment.uid,
+        "present_seq": 30,
+        "missing_from_seq": None,
+    }
+    record = statement(
+        RecordKind.RESTORE,
+        content,
+        administrator.key(),
+        at=NOW,
+        actor=administrator.user_uid,
+    )
+    practice.station.write(record, seal="a restore")
+    return record.uid
+
+
+def confirmed(practice: Practice, restore_uid: str, *uids: str) -> None:
+    """Let the physician sign what is still in force after a restore."""
+    with practice.trusting() as trusted:
+        record = trusted.record(RecordKind.RESTORE, restore_uid)
+    assert record is not None
+    to_sign = ToSign(Meaning.STILL_IN_FORCE, record.uid, record.digest, None, items=uids)
+    password, name = secret(practice.physician)
+    sign(practice.station, practice.physician, to_sign, password, login_name=name)
 
 
 @dataclass(frozen=True)

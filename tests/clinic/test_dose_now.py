@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from protocols.dose_basis import FirstSessions
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.remeasure import Today
+from tests.clinic.patients import measurement
 from tests.clinic.prescribing import (
     PATIENT,
     TUESDAY,
     Practice,
     decision,
     make_practice,
-    measurement,
     secret,
 )
 from tms_console.accounts.errors import LoginRefused, NotPermitted
@@ -199,7 +199,7 @@ def test_a_threshold_of_another_sort_changes_nothing(practice: Practice) -> None
 
 
 def test_another_patients_threshold_is_never_delivered_on(practice: Practice) -> None:
-    """A prescription that names it can only have come past the program; it is refused all the same."""
+    """A prescription that names it can only have come past the program; it is refused."""
     details = replace(PATIENT, name="Otto Example", record_number="A-18")
     otto = add_patient(practice.station, practice.technician, details)
     uid = record_threshold(practice.station, practice.technician, measurement(otto))
@@ -293,9 +293,9 @@ def test_another_threshold_than_was_shown_is_not_acknowledged(practice: Practice
     swapped = Decision(uid, shown(practice, other).shown_digest)
     with pytest.raises(ClinicRefused, match="What was shown is not the threshold"):
         acknowledge_threshold(practice.station, physician, swapped, *secret(physician))
+    nothing = decision(practice.prescription())
     with pytest.raises(ClinicRefused, match="no threshold"):
-        nothing = decision(practice.prescription())
         acknowledge_threshold(practice.station, physician, nothing, *secret(physician))
+    told = shown(practice, uid)
     with pytest.raises(LoginRefused):
-        told = shown(practice, uid)
         acknowledge_threshold(practice.station, physician, told, "not my password", "physician")

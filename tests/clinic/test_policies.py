@@ -132,8 +132,8 @@ def test_another_policy_than_was_shown_is_not_signed(
         act(practice.station, practice.physician, told, *secret(practice.physician))
     with pytest.raises(ClinicRefused, match="no policy"):
         decide(practice, act, replace(policy, uid=new_uid()))
+    told = Decision(policy.uid, policy.digest(), (), "because")
     with pytest.raises(LoginRefused):
-        told = Decision(policy.uid, policy.digest(), (), "because")
         act(practice.station, practice.physician, told, "not my password", "physician")
 
 
@@ -231,3 +231,12 @@ def test_another_spelling_of_a_number_is_no_policy(practice: Practice) -> None:
     practice.station.write(record)
     with practice.trusting() as trusted, pytest.raises(ClinicRefused, match=policy.uid):
         policy_versions(trusted)
+
+
+def test_what_does_not_have_the_digest_of_its_record_is_no_policy(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice.policy()
+    monkeypatch.setattr(Policy, "digest", lambda _: "0" * 64)
+    with pytest.raises(ClinicRefused, match="not in the form"):
+        held(practice)

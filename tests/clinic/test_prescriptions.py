@@ -9,7 +9,8 @@ import pytest
 
 from protocols.canonical import JsonValue, canonical_text
 from protocols.limits import Finding, Level
-from protocols.prescription import RemeasureBand
+from protocols.prescription import Prescription, RemeasureBand
+from tests.clinic.patients import measurement
 from tests.clinic.prescribing import (
     MONDAY,
     PATIENT,
@@ -17,7 +18,6 @@ from tests.clinic.prescribing import (
     Practice,
     following,
     make_practice,
-    measurement,
 )
 from tms_console.accounts.errors import NotPermitted
 from tms_console.accounts.roles import Permission, Role, allowed
@@ -242,6 +242,16 @@ def test_a_ratio_written_in_another_way_is_no_other_content(practice: Practice) 
     assert text != made.canonical_text()
     put(practice, made.uid, text)
     with practice.trusting() as trusted, pytest.raises(ClinicRefused, match="prescription"):
+        read_prescription(trusted, made.uid)
+
+
+def test_what_does_not_have_the_digest_of_its_record_is_not_read(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read and what was signed must be one; here they are made to differ."""
+    made = practice.proposed()
+    monkeypatch.setattr(Prescription, "digest", lambda _: "0" * 64)
+    with practice.trusting() as trusted, pytest.raises(ClinicRefused, match="not in the form"):
         read_prescription(trusted, made.uid)
 
 
