@@ -191,6 +191,7 @@ def trusting(database: Database, anchor: PublicAnchor) -> Iterator[Trusted]:
         NotTrusted: It is not, or not whole, what this console wrote; the sentence names what.
         DatabaseUnusable: It cannot be read.
     """
+    _require_anchored(database, anchor)
     for _ in range(MOST_TRIES):
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(database.reading())
@@ -224,14 +225,18 @@ def read_trusted(
     Raises:
         NotTrusted: As for `trusting`.
     """
-    if (database.uid, database.console_uid) != (anchor.database_uid, anchor.console_uid):
-        raise NotTrusted(
-            "foreign", "This is not the database that this console keeps an anchor of."
-        )
+    _require_anchored(database, anchor)
     head = head or read_head(connection, anchor.database_uid, anchor.console_uid)
     vouched = vouched_chain(connection, anchor, kept, head)
     require_credentials(connection, vouched.rows)
     return Trusted(connection, anchor, vouched)
+
+
+def _require_anchored(database: Database, anchor: PublicAnchor) -> None:
+    if (database.uid, database.console_uid) != (anchor.database_uid, anchor.console_uid):
+        raise NotTrusted(
+            "foreign", "This is not the database that this console keeps an anchor of."
+        )
 
 
 _Key = tuple[type, object]

@@ -197,13 +197,26 @@ def follows(database: Database, head: ChainHead) -> bool:
 
 
 def keep_outside(database: Database, head: ChainHead) -> None:
-    """Keep the head outside the file, or say in the log that it could not be.
+    """Keep the head outside the file once it is committed, or say in the log that it could not be.
 
-    A clinic's is kept already, inside the transaction, where no other program comes between.
+    A clinic's is kept already, inside the transaction; what is kept now is that it was committed,
+    so that cutting off just this transaction shows as well.
     """
-    if database.purpose is not Purpose.REHEARSAL:
-        return
     try:
-        keep_head(head)
+        if database.purpose is Purpose.REHEARSAL:
+            keep_head(head)
+        else:
+            _settle(database, head)
     except RecordsError as error:
         LOGGER.warning("%s", error)  # the rows are safe; only a cut tail would go unnoticed
+
+
+def _settle(database: Database, head: ChainHead) -> None:
+    """Forget the head before, under the write lock: another program may have gone on meanwhile."""
+    try:
+        with database.connect_writer() as connection, connection.begin():
+            kept = kept_heads(database.uid)
+            if kept is not None and kept.after == head != kept.before:
+                keep_head(head, head)
+    except DBAPIError as error:
+        LOGGER.debug("%s: the head stays unsettled: %s", database.path, error.orig)
