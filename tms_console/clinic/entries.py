@@ -199,11 +199,11 @@ def local_day(moment: str | datetime, time_zone: str) -> date:
     Raises:
         ContentError: There is no such time zone.
     """
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - late: only here, and it reads files
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - late: only here, and it reads files
 
     try:
         zone = ZoneInfo(time_zone)
-    except (ValueError, OSError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ContentError(f"there is no time zone {time_zone[:40]!r}") from error
     at = moment_of(moment) if isinstance(moment, str) else moment
     return at.astimezone(zone).date()
