@@ -192,8 +192,16 @@ class _Check:
         if kind == SESSION:
             session = self._sessions_by_uid.get(uid)
             closing = "" if session is None else session.closing_digest
-            return read_signature(record, self._book, None, session_digest=closing)
-        return read_signature(record, self._book, self.records[RecordKind(kind)].get(uid))
+            signed = read_signature(record, self._book, None, session_digest=closing)
+        else:
+            subject = self.records[RecordKind(kind)].get(uid)
+            signed = read_signature(record, self._book, subject)
+        if self._hash_at(signed.head_seq) != signed.head_hash:
+            raise BadStatement(
+                f"signature {record.uid}: audit row {signed.head_seq} is not the one that the "
+                "signer saw: the chain before it was replaced"
+            )
+        return signed
 
     def _restore(self, record: StoredRecord) -> None:
         require_permitted(self._book, record, Permission.RESTORE_BACKUP)
