@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +178,7 @@ def test_an_act_is_granted_and_refused_as_the_table_says(
 def test_nothing_is_done_behind_a_locked_screen(tmp_path: Path, act: Act) -> None:
     practice = make_practice(tmp_path)
     login = practice.physician
+    login.timer = copy.copy(login.timer)  # make_practice's copies of a login share one
     login.lock()
 
     with pytest.raises(LoginLocked):
