@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from protocols.canonical import ContentError
 from tests.clinic.patients import adverse_event
 from tests.clinic.prescribing import Practice, make_practice
 from tms_console.clinic.adverse_events import adverse_event_record, adverse_events_of
 from tms_console.clinic.entries import Made, entry, folded, put_on_record
+from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import patient
+from tms_console.records.canonical import Json
 from tms_console.records.clinical import RecordKind
 from tms_console.records.errors import IllegalOperation
 from tms_console.records.values import new_uid
@@ -49,7 +50,7 @@ def test_a_record_that_contradicts_the_record_is_a_bug_and_not_somebody_elses_ch
 def test_a_record_with_a_member_missing_is_not_guessed_at(practice: Practice) -> None:
     """Only another program writes one; it is named, and nothing is filled in."""
     made = Made.now(practice.station, practice.technician)
-    members = {
+    members: dict[str, Json] = {
         "patient_uid": made.uid,
         "version": 1,
         "record_number": "A-9",
@@ -60,7 +61,7 @@ def test_a_record_with_a_member_missing_is_not_guessed_at(practice: Practice) ->
 
     with (
         practice.trusting() as trusted,
-        pytest.raises(ContentError, match=f"patient {made.uid}: supersedes is missing"),
+        pytest.raises(ClinicRefused, match=f"{made.uid} on record cannot be read: supersedes is"),
     ):
         patient(trusted, made.uid)
 

@@ -11,12 +11,13 @@ import pytest
 
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING
 from protocols.form_evaluation import form as shipped
-from protocols.screening import AnswersError, AnswerValue, FormError
+from protocols.screening import AnswersError, AnswerValue, FormAnswers, FormError
 from tests.clinic.patients import BERT, answered, every_form, good_answers, some_patient
 from tests.clinic.prescribing import NOW, Practice, make_practice, secret
 from tms_console.accounts import login as login_module
 from tms_console.accounts.errors import LoginRefused, NotPermitted
 from tms_console.clinic import forms as module
+from tms_console.clinic.entries import Made
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.forms import (
     AnswersClearance,
@@ -28,6 +29,7 @@ from tms_console.clinic.forms import (
     newest_answers,
     waiting_for_physician,
 )
+from tms_console.records.clinical import AddRecord, RecordKind
 from tms_console.records.values import new_uid
 
 IMPLANT: dict[str, AnswerValue] = {
@@ -288,6 +290,26 @@ def test_answers_to_a_version_that_is_not_known_are_refused_with_a_sentence(
 
     monkeypatch.setattr(module, "form", unknown)
     with practice.trusting() as trusted, pytest.raises(ClinicRefused, match="has no version 1"):
+        newest_answers(trusted, practice.patient_uid, SCREENING)
+
+
+def test_answers_that_do_not_fit_their_form_are_not_guessed_at(practice: Practice) -> None:
+    """Written by another program: an item that is left out is no item that was answered no."""
+    made = Made.now(practice.station, practice.technician)
+    filled = FormAnswers(
+        made.uid, SCREENING, 1, practice.patient_uid, None, None, made.at, {"seizure": False}
+    )
+    practice.station.write(
+        AddRecord(
+            kind=RecordKind.FORM_ANSWERS,
+            uid=made.uid,
+            at=made.at,
+            actor=made.actor,
+            content=filled.canonical_text(),
+        )
+    )
+
+    with practice.trusting() as trusted, pytest.raises(ClinicRefused, match="cannot be read"):
         newest_answers(trusted, practice.patient_uid, SCREENING)
 
 

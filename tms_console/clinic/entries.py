@@ -126,7 +126,7 @@ def members_of(record: StoredRecord) -> Iterator[Record]:
     """Give the members of a record's content to read, each once and none left over.
 
     Raises:
-        ContentError: It is not what such a record says; the message names record and member.
+        ClinicRefused: It is not what such a record says; the sentence names record and member.
     """
     try:
         with Record(cast("JsonValue", record.values)) as read:
@@ -134,7 +134,12 @@ def members_of(record: StoredRecord) -> Iterator[Record]:
             read.text("uid")
             yield read
     except ContentError as error:
-        raise ContentError(f"{record.kind} {record.uid}: {error}") from error
+        raise unreadable(record, error) from error
+
+
+def unreadable(record: StoredRecord, error: ContentError) -> ClinicRefused:
+    """Return that a record says nothing that this program can go by; only another wrote it so."""
+    return ClinicRefused(f"{record.kind} {record.uid} on record cannot be read: {error}.")
 
 
 def successors(records: Iterable[StoredRecord]) -> dict[str, str]:

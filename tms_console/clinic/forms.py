@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
-from protocols.canonical import JsonValue, check_text, moment_of
+from protocols.canonical import ContentError, JsonValue, check_text, moment_of
 from protocols.form_evaluation import Evaluation, Remark, evaluate, form
 from protocols.screening import AnswersError, AnswerValue, Form, FormAnswers, FormError
 from tms_console.accounts.login import Login, sign
@@ -27,6 +27,7 @@ from tms_console.clinic.entries import (
     require_newest,
     require_record,
     successors,
+    unreadable,
 )
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import require_current
@@ -245,7 +246,8 @@ def newest_answers(
         session_uid: Only those given before this session; None for all.
 
     Raises:
-        ClinicRefused: They are to a version of the form that this program does not know.
+        ClinicRefused: They are to a version of the form that this program does not know, or no
+            answers to it.
         NotTrusted: A record is not what was entered.
     """
     found = _standing(trusted, patient_uid, form_id)
@@ -286,9 +288,12 @@ def _form(form_id: str, version: int | None) -> Form:
 
 
 def _filled_in(trusted: Trusted, record: StoredRecord) -> FilledIn:
-    answers = FormAnswers.from_canonical(cast("JsonValue", record.values))
-    asked = _form(answers.form_id, answers.form_version)
-    evaluation = evaluate(asked, answers)
+    try:
+        answers = FormAnswers.from_canonical(cast("JsonValue", record.values))
+        asked = _form(answers.form_id, answers.form_version)
+        evaluation = evaluate(asked, answers)
+    except ContentError as error:
+        raise unreadable(record, error) from error
     items = {remark.item for remark in evaluation.to_physician}
     cleared = {
         answer.code: Cleared(answer.code, answer.reason, signed)
