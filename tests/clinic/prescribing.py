@@ -164,6 +164,15 @@ def answers(one: Prescription, reason: str = "weighed") -> tuple[FindingAnswer, 
     return tuple(FindingAnswer(each.code, each.block, reason) for each in required)
 
 
+def doubled(one: Prescription) -> Prescription:
+    """The same prescription with its block given twice, on one threshold."""
+    (block,), (basis,) = one.session.blocks, one.doses
+    again = replace(block, label="again", changeover_s=Fraction(60))
+    session = replace(one.session, blocks=(block, again))
+    course = replace(one.course, most_pulses_a_day=2 * one.course.most_pulses_a_day)
+    return replace(one, session=session, doses=(basis, basis), course=course)
+
+
 def decision(
     one: Prescription, given: tuple[FindingAnswer, ...] = (), comment: str = ""
 ) -> Decision:

@@ -32,6 +32,7 @@ from tms_console.accounts.signatures import Meaning, ToSign
 from tms_console.accounts.users import deactivate, reset_password
 from tms_console.clinic.approvals import approve, in_force, resting_on, return_, standing, withdraw
 from tms_console.clinic.errors import ClinicRefused
+from tms_console.clinic.patients import close_patient
 from tms_console.clinic.prescriptions import propose
 from tms_console.clinic.thresholds import withdraw_threshold
 from tms_console.clinic.verdicts import Decision
@@ -93,8 +94,9 @@ def test_only_physicians_decide(
     if allowed(role, permission):
         assert act(practice.station, login, told, *secret(login))
         return
-    with pytest.raises(NotPermitted, match="Only a physician may"):
-        act(practice.station, login, told, *secret(login))
+    for one in (told, replace(told, shown_digest="0" * 64)):  # refused before anything is read
+        with pytest.raises(NotPermitted, match="Only a physician may"):
+            act(practice.station, login, one, *secret(login))
     assert practice.standing(made).in_force == (act is withdraw)
 
 
@@ -384,6 +386,42 @@ def test_a_finding_that_blocks_is_signed_by_nobody(
     told = decision(made, (FindingAnswer("too-much", None, "all the same"),))
     with pytest.raises(ClinicRefused, match="nobody can sign this"):
         approve(practice.station, practice.physician, told, *secret(practice.physician))
+
+
+def test_an_earlier_approval_that_answers_everything_carries_beside_one_that_does_not(
+    practice: Practice,
+) -> None:
+    """A later signature without answers, made past the program, takes nothing back."""
+    made = weighed(practice)
+    propose(practice.station, practice.technician, made)
+    uid = practice.approve(made)
+    to_sign = ToSign(Meaning.APPROVE_PRESCRIPTION, made.uid, made.digest(), practice.patient_uid)
+    password, name = secret(practice.second)
+    sign(practice.station, practice.second, to_sign, password, login_name=name)
+    where = practice.standing(made)
+    assert where.in_force
+    assert where.approved is not None
+    assert where.approved.uid == uid
+
+
+def test_an_approval_without_answers_made_past_the_program_carries_nothing(
+    practice: Practice,
+) -> None:
+    made = weighed(practice)
+    propose(practice.station, practice.technician, made)
+    to_sign = ToSign(Meaning.APPROVE_PRESCRIPTION, made.uid, made.digest(), practice.patient_uid)
+    password, name = secret(practice.physician)
+    sign(practice.station, practice.physician, to_sign, password, login_name=name)
+    assert codes(practice, made) == ["findings"]
+
+
+def test_nothing_is_approved_for_a_closed_patient(practice: Practice) -> None:
+    made = practice.proposed()
+    close_patient(practice.station, practice.technician, practice.patient_uid, "entered twice")
+    with pytest.raises(ClinicRefused, match="entered twice"):
+        practice.approve(made)
+    with pytest.raises(ClinicRefused, match="entered twice"):
+        practice.next_version(made)
 
 
 def test_a_threshold_that_counts_no_more_cannot_be_approved(practice: Practice) -> None:

@@ -19,6 +19,7 @@ from tests.clinic.prescribing import (
     TUESDAY,
     Practice,
     decision,
+    doubled,
     make_practice,
     secret,
 )
@@ -97,8 +98,7 @@ def test_without_a_band_a_newer_threshold_stops_the_treatment_until_a_new_versio
     assert now.session is None
     assert [one.uid for one in now.thresholds] == [uid]
     assert now.refusal == (
-        "Block 1: no re-measure band was signed, so a new threshold needs a new version. "
-        "Propose a new version, for a physician to approve."
+        "Block 1: no re-measure band was signed, so a new threshold needs a new version."
     )
 
 
@@ -115,6 +115,18 @@ def test_inside_the_band_the_dose_follows_the_newest_threshold(practice: Practic
     ]
     assert now.needs_acknowledgement == (uid,)
     assert now.refusal == ""
+
+
+def test_blocks_on_one_threshold_change_together_and_ask_for_one_signature(
+    practice: Practice,
+) -> None:
+    made = doubled(practice.prescription(BAND))
+    uid = practice.measure(47)
+    now = dose(practice, made)
+    assert now.session is not None
+    assert [block.intensity_pct_mso for block in now.session.blocks] == [56, 56]
+    assert [one.block for one in now.changed] == [1, 2]
+    assert now.needs_acknowledgement == (uid,)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +293,9 @@ def test_only_physicians_acknowledge_a_threshold(practice: Practice, role: Role)
     if allowed(role, Permission.ACKNOWLEDGE_THRESHOLD):
         assert acknowledge(practice, uid, login)
         return
-    with pytest.raises(NotPermitted, match="Only a physician may"):
-        acknowledge(practice, uid, login)
+    for told in (shown(practice, uid), Decision(new_uid(), "")):  # before anything is read
+        with pytest.raises(NotPermitted, match="Only a physician may"):
+            acknowledge_threshold(practice.station, login, told, *secret(login))
     with practice.trusting() as trusted:
         assert acknowledged(trusted, uid) is None
 

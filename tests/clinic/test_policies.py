@@ -116,8 +116,9 @@ def test_only_physicians_decide_on_a_policy(
         assert decide(practice, act, policy, login)
         assert (held(practice) is None) == (act is withdraw_policy)
         return
-    with pytest.raises(NotPermitted, match="Only a physician may"):
-        decide(practice, act, policy, login)
+    for one in (policy, replace(policy, uid=new_uid())):  # refused before anything is read
+        with pytest.raises(NotPermitted, match="Only a physician may"):
+            decide(practice, act, one, login)
     assert held(practice) is not None
 
 

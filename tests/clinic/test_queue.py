@@ -20,6 +20,7 @@ from tests.clinic.prescribing import (
     PATIENT,
     Practice,
     confirmed,
+    doubled,
     make_practice,
     restored,
     secret,
@@ -182,18 +183,18 @@ def test_a_threshold_that_a_session_was_given_on_waits_also_when_a_newer_one_too
 def test_an_order_on_a_threshold_that_is_not_on_record_stops_no_queue(
     practice: Practice,
 ) -> None:
-    made = practice.approved(BAND)
+    """The gate refuses such an order; the record may hold it all the same."""
+    made = doubled(practice.prescription(BAND))
+    propose(practice.station, practice.technician, made)
+    practice.approve(made)
+    uid = practice.measure(47)
     ordered = Ordered(
-        made.uid,
-        made.digest(),
-        practice.patient_uid,
-        (practice.threshold_uid, new_uid()),
-        1,
-        new_uid(),
-        nonce(),
+        made.uid, made.digest(), practice.patient_uid, (uid, new_uid()), 1, new_uid(), nonce()
     )
     practice.station.write(order_start(practice.station, practice.technician, ordered))
-    assert waiting(practice) == ()
+    _, matter = only(practice, ThresholdWaits)
+    assert matter.threshold.uid == uid
+    assert len(matter.changes) == 2
 
 
 def test_a_dose_that_no_signature_covers_waits_until_a_new_version_is_proposed(
@@ -204,7 +205,7 @@ def test_a_dose_that_no_signature_covers_waits_until_a_new_version_is_proposed(
     found, matter = only(practice, DoseRefused)
     assert found.blocks is Blocks.A_PATIENT
     assert matter.prescription == made
-    assert "Propose a new version" in matter.refusal
+    assert "a new threshold needs a new version" in matter.refusal
     propose_with_new_threshold(practice.station, practice.technician, made.uid)
     found, version = only(practice, VersionWaits)
     assert found.blocks is Blocks.A_PATIENT, "the version in force delivers nothing"

@@ -200,7 +200,9 @@ def approve(
         require_open(trusted, line, proposed.version)
         require_current(trusted, prescription.patient_uid)
         refusal = band_now(trusted, prescription).refusal
-    reasons = [*([refusal] if refusal else []), *_answer_reasons(prescription, decision.answers)]
+    reasons = _answer_reasons(prescription, decision.answers)
+    if refusal:
+        reasons.insert(0, f"{refusal} Propose a new version.")
     if reasons:
         raise ClinicRefused(*reasons)
     to_sign = _to_sign(Meaning.APPROVE_PRESCRIPTION, proposed, decision)

@@ -22,8 +22,6 @@ from tms_console.clinic.prescriptions import counting_now
 from tms_console.clinic.verdicts import Decision, require_shown, said
 from tms_console.records.clinical import RecordKind
 
-NEW_VERSION = "Propose a new version, for a physician to approve."
-
 
 @dataclass(frozen=True, slots=True)
 class DoseNow:
@@ -35,7 +33,8 @@ class DoseNow:
         changed: What thresholds that differ from the signed ones make of the dose, by block.
         needs_acknowledgement: Uids of thresholds used under the signed band that no physician has
             acknowledged yet; treatment goes on meanwhile.
-        refusal: Why nothing is delivered, sentences and what to do; "" if something is.
+        refusal: Why nothing is delivered, in sentences; "" if something is.  A new version, which
+            a physician approves, is what to do about it.
     """
 
     session: SessionContent | None
@@ -85,7 +84,7 @@ def band_now(trusted: Trusted, prescription: Prescription, today: Today | None =
 
 
 def _refused(newest: list[ThresholdReference], reasons: list[str] | tuple[str, ...]) -> DoseNow:
-    return DoseNow(None, tuple(newest), refusal=" ".join((*reasons, NEW_VERSION)))
+    return DoseNow(None, tuple(newest), refusal=" ".join(reasons))
 
 
 def acknowledged(trusted: Trusted, threshold_uid: str) -> Signed | None:

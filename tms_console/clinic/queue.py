@@ -128,7 +128,7 @@ class DoseRefused:
 
     Attributes:
         prescription: The version in force.
-        refusal: Why, and what to do.
+        refusal: Why; somebody proposes a new version.
     """
 
     prescription: Prescription

@@ -142,7 +142,7 @@ class Standing:
     @property
     def in_force(self) -> bool:
         """True if it may be delivered from as far as its approval goes."""
-        return self.approved is not None and not self.objections
+        return not self.objections
 
     @property
     def waits(self) -> bool:
@@ -212,13 +212,9 @@ def standing_of(
 def _best(
     trusted: Trusted, approvals: Sequence[Signed], findings: Sequence[Finding], now: Now
 ) -> Signed | None:
-    """Return the newest approval against which nothing is to be said, or simply the newest."""
+    """Return the newest approval by somebody active that answers everything, or the newest."""
     for one in reversed(approvals):
-        if (
-            signer_active(trusted, one, now.wall)
-            and not _unmet(one, findings)
-            and not lost_in_restore(trusted, one)
-        ):
+        if signer_active(trusted, one, now.wall) and not _unmet(one, findings):
             return one
     return approvals[-1] if approvals else None
 
@@ -230,11 +226,7 @@ def _unmet(approved: Signed | None, findings: Sequence[Finding]) -> tuple[Requir
 
 def signer_active(trusted: Trusted, signed: Signed, wall: str) -> bool:
     """Return whether who signed something is active now, with this key or a later one."""
-    user_uid = signed.enrolment.user_uid
-    return (
-        trusted.book.deactivated_at(user_uid) is None
-        and trusted.book.active(user_uid, wall) is not None
-    )
+    return trusted.book.active(signed.enrolment.user_uid, wall) is not None
 
 
 def lost_in_restore(trusted: Trusted, signed: Signed) -> bool:
