@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from pydantic.functional_validators import BeforeValidator
 
 from tms_console.records.canonical import Json, canonical_text
+from tms_console.records.members import misfit
 from tms_console.records.values import Digest, Signature, Uid, WallTime, Words
 
 _CHECKED = ConfigDict(strict=True, extra="forbid")
@@ -248,3 +249,6 @@ def check_content(kind: RecordKind, uid: str, content: str) -> None:
         raise ValueError(f"{name}: its tag is {values.get('tag')!r}, not {kind.tag!r}")
     if values.get("uid") != uid:
         raise ValueError(f"{name}: its content is that of {values.get('uid')!r}")
+    wrong = misfit(kind, values)
+    if wrong is not None:
+        raise ValueError(f"{name}: {wrong}")
