@@ -148,6 +148,34 @@ def _interrupts(stop: Callable[[str], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def open_window(database: Path, *, demonstration: bool = False) -> int:
+    """Open the window on a clinic's database, or on a throw-away demonstration.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        AccountsError: This console keeps no anchor for the database.
+        RecordsError: The database cannot be used.
+    """
+    from tms_console.accounts.station import open_station  # noqa: PLC0415 - the window alone
+    from tms_console.ui.app import Window, application  # noqa: PLC0415 - imports Qt
+    from tms_console.ui.bridge import Bridge, ChosenDevice  # noqa: PLC0415
+
+    qt = application()
+    emulator = ChosenDevice(EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
+    people = None
+    if demonstration:
+        from tms_console.demonstration import make_demonstration  # noqa: PLC0415
+
+        people = make_demonstration(database)
+    window = Window(Bridge(open_station(database), emulator, people))
+    window.shell.show()
+    status = qt.exec()
+    window.close()
+    return int(status)
+
+
 class Throttle:
     """Passes on a snapshot now and then, and every one whose state is new."""
 

@@ -1,0 +1,1 @@
+"""The window: pages, widgets, plots and the bridge to everything that is not Qt."""

@@ -1,0 +1,175 @@
+"""What pages may ask for: reading what can be believed, acts of who is logged in, the session.
+
+It lives in the window's thread and so do all who listen to it.  It holds no widget and decides
+nothing; reading and writing happen in its worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, Signal
+
+from tms_console.accounts.login import Login
+from tms_console.accounts.roles import Permission
+from tms_console.accounts.station import Station
+from tms_console.accounts.trust import Trusted
+from tms_console.delivery.order import EmulatorOrder, PortOrder
+from tms_console.ui.link import DeliveryLink
+from tms_console.ui.theme import DARK, Tokens
+from tms_console.ui.worker import Worker
+
+LOGGER = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenDevice:
+    """The stimulator that a session would use.
+
+    Attributes:
+        order: How the delivering process gets to it.
+        name: What the window calls it.
+        simulated: It is an emulator that the delivering process builds itself; anything else
+            counts as real until it is proved otherwise.
+    """
+
+    order: EmulatorOrder | PortOrder
+    name: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A throw-away clinic: who may log in, shown on the login page."""
+
+    people: tuple[tuple[str, str, str], ...]
+    """Login, printed name and password."""
+
+
+class Bridge(QObject):
+    """The one object that pages share."""
+
+    login_changed = Signal()
+    patient_changed = Signal()
+    device_changed = Signal()
+    theme_changed = Signal()
+    record_changed = Signal()
+    """Somebody wrote something: pages read again."""
+    page_wanted = Signal(str)
+    problem = Signal(str)
+
+    def __init__(
+        self,
+        station: Station,
+        device: ChosenDevice,
+        demonstration: Demonstration | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.station = station
+        self.demonstration = demonstration
+        self.link = DeliveryLink(self)
+        self.worker = Worker(self)
+        self.login: Login | None = None
+        self.patient_uid = ""
+        self.device = device
+        self.tokens: Tokens = DARK
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether who is logged in may do this; for what is shown."""
+        return self.login is not None and self.login.may(permission)
+
+    def set_login(self, login: Login | None) -> None:
+        """Somebody logged in or out; a running session goes on."""
+        self.login = login
+        self.login_changed.emit()
+
+    def set_patient(self, patient_uid: str) -> None:
+        """Choose whom the pages show."""
+        if patient_uid != self.patient_uid:
+            self.patient_uid = patient_uid
+            self.patient_changed.emit()
+
+    def set_device(self, device: ChosenDevice) -> None:
+        """Choose the stimulator for the next session."""
+        self.device = device
+        self.device_changed.emit()
+
+    def set_theme(self, tokens: Tokens) -> None:
+        """Show another theme."""
+        self.tokens = tokens
+        self.theme_changed.emit()
+
+    def go(self, page: str) -> None:
+        """Ask for a page by its name."""
+        self.page_wanted.emit(page)
+
+    def read(
+        self,
+        owner: QObject,
+        build: Callable[[Trusted, str], _T],
+        then: Callable[[_T], None],
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Build something from one state of the record that can be believed.
+
+        Args:
+            owner: Who wants it.
+            build: Gets the record and the wall time; runs in the worker and touches no widget.
+            then: Gets what was built.
+            failed: Gets a sentence instead; the window's own message if None.
+        """
+        station = self.station
+
+        def work() -> _T:
+            with station.trusting() as trusted:
+                return build(trusted, station.wall())
+
+        self.worker.run(owner, work, then, self._failed(failed))
+
+    def act(
+        self,
+        owner: QObject,
+        do: Callable[[Station, Login], _T],
+        then: Callable[[_T], None],
+        failed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Let who is logged in do something; what it writes is announced.
+
+        Args:
+            owner: Who wants it.
+            do: Gets this console and the login; runs in the worker and touches no widget.
+            then: Gets the result.
+            failed: Gets a sentence instead; the window's own message if None.
+        """
+        station, login = self.station, self.login
+        if login is None:
+            self._failed(failed)(PermissionError("Nobody is logged in."))
+            return
+        login.touch()
+
+        def finished(result: _T) -> None:
+            then(result)
+            self.record_changed.emit()
+
+        self.worker.run(owner, lambda: do(station, login), finished, self._failed(failed))
+
+    def _failed(self, failed: Callable[[str], None] | None) -> Callable[[Exception], None]:
+        def tell(error: Exception) -> None:
+            sentence = str(error) or type(error).__name__
+            if not type(error).__module__.startswith(("tms_console", "protocols", "drivers")):
+                LOGGER.error("the window met a bug", exc_info=error)
+                sentence = f"Something went wrong in this program: {sentence}. Please report it."
+            (failed or self.problem.emit)(sentence)
+
+        return tell
+
+    def close(self) -> None:
+        """End the delivering process and the worker; before the application ends."""
+        self.link.close()
+        self.worker.close()

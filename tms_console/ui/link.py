@@ -1,0 +1,174 @@
+"""The window's end of the delivering process: heartbeat, orders, and what to do when it dies.
+
+The heartbeat is a timer of the window's own thread and nothing else may send it: a window that does
+not answer stops beating, and the session ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from tms_console.delivery import pipe
+from tms_console.delivery.client import BEAT_EVERY_S, DeliveryClient
+from tms_console.delivery.order import Challenge, PortOrder, SessionOrder
+from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.operations import EventKind
+
+LOGGER = logging.getLogger(__name__)
+
+OWN_BUTTON = "If in doubt, press the stimulator's own stop button."
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """What the window knows of the session in hand, or of the last one.
+
+    Attributes:
+        order: What was ordered, None if nothing was.
+        running: An order was given and has not ended.
+        session_uid: Once it is on record.
+        snapshot: Where it stands, None before the first.
+        checks: What the gate said.
+        over: How it ended, None while it runs.
+        lost: The delivering process died: what was done about it, in sentences.
+        unrecorded: Remarks that came too late for the delivering process to put on record.
+    """
+
+    order: SessionOrder | None = None
+    running: bool = False
+    session_uid: str = ""
+    snapshot: Snapshot | None = None
+    checks: tuple[pipe.GateAnswer, ...] = ()
+    over: pipe.Over | None = None
+    lost: tuple[str, ...] = ()
+    unrecorded: tuple[pipe.PutOnRecord, ...] = ()
+
+
+class DeliveryLink(QObject):
+    """Owns the delivering process; every call is of the window's thread."""
+
+    view_changed = Signal(object)
+    _heard = Signal(object)
+    _died = Signal(int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.view = SessionView()
+        self.challenge: Challenge | None = None
+        self._client: DeliveryClient | None = None
+        self._waiting: Callable[[Challenge], SessionOrder] | None = None
+        self._heard.connect(self._hear)
+        self._died.connect(self._die)
+        self._beat = QTimer(self)
+        self._beat.setInterval(round(BEAT_EVERY_S * 1000))
+        self._beat.timeout.connect(self._send_beat)
+
+    def open(self) -> None:
+        """Start the delivering process, if it is not there."""
+        if self._client is None:
+            self._client = DeliveryClient(self._heard.emit, self._died.emit)
+            self._beat.start()
+
+    def close(self) -> None:
+        """End the delivering process, which ends any session."""
+        self._beat.stop()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    @property
+    def running(self) -> bool:
+        """True while a session exists that Stop could concern."""
+        return self.view.running
+
+    def begin(self, order: SessionOrder) -> None:
+        """Give an order to the delivering process."""
+        self.challenge = None
+        self._show(SessionView(order=order, running=True))
+        if not self._send(pipe.Start(order)):
+            self._show(replace(self.view, running=False, lost=("It does not take orders.",)))
+
+    def stop(self, reason: str) -> None:
+        """Ask for an end, now; in every state."""
+        self._send(pipe.Stop(reason))
+
+    def pause(self, reason: str) -> None:
+        """Ask for a pause after the train in hand."""
+        self._send(pipe.Pause(reason))
+
+    def resume(self) -> None:
+        """Go on."""
+        self._send(pipe.Resume())
+
+    def set_intensity(self, intensity_pct_mso: int) -> None:
+        """Move the intensity from the next train on."""
+        self._send(pipe.SetIntensity(intensity_pct_mso))
+
+    def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
+        """Put a note or an adverse event on record."""
+        self._send(pipe.PutOnRecord(kind, detail, actor))  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Show nothing of the last session any more."""
+        if not self.view.running:
+            self._show(SessionView())
+
+    def _send(self, command: pipe.Command) -> bool:
+        return self._client is not None and self._client.send(command)
+
+    @Slot()
+    def _send_beat(self) -> None:
+        self._send(pipe.Beat())
+
+    @Slot(object)
+    def _hear(self, message: pipe.Message) -> None:
+        match message:
+            case pipe.Challenged(challenge):
+                self.challenge = challenge
+            case pipe.Ready(_, _, disarmed) if disarmed:
+                self._show(replace(self.view, lost=(*self.view.lost, disarmed, OWN_BUTTON)))
+            case pipe.Began(uid, checks):
+                self._show(replace(self.view, session_uid=uid, checks=checks))
+            case pipe.Stands(snapshot):
+                self._show(replace(self.view, snapshot=snapshot))
+            case pipe.Over():
+                self._show(
+                    replace(
+                        self.view,
+                        running=False,
+                        over=message,
+                        session_uid=message.session_uid,
+                        checks=message.checks or self.view.checks,
+                    )
+                )
+            case pipe.Unrecorded(remark):
+                late = (*self.view.unrecorded, remark)
+                self._show(replace(self.view, unrecorded=late))
+            case _:
+                pass
+
+    @Slot(int)
+    def _die(self, status: int) -> None:
+        """The delivering process is gone: at once another one, whose first act is to disarm."""
+        dead, self._client = self._client, None
+        order = self.view.order if self.view.running else None
+        port = order.device if order is not None else None
+        disarm = (port.driver, port.port) if isinstance(port, PortOrder) else None
+        self._client = DeliveryClient(self._heard.emit, self._died.emit, disarm_first=disarm)
+        if order is not None:
+            words = (
+                f"The delivering process ended unexpectedly (status {status}) during the session.",
+                "The stimulator is being disarmed." if disarm else "",
+            )
+            lost = tuple(one for one in words if one)
+            self._show(replace(self.view, running=False, lost=lost))
+        if dead is not None:
+            dead.close()
+
+    def _show(self, view: SessionView) -> None:
+        self.view = view
+        self.view_changed.emit(view)

@@ -1,0 +1,309 @@
+"""The frame around every page: simulated band, rail, banner, status line, and Stop.
+
+Which pages there are is told to it; what they show is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.icons import icon
+from tms_console.ui.link import SessionView
+from tms_console.ui.page import Page
+from tms_console.ui.parts import Chip, SimulatedBand, button, words
+from tms_console.ui.theme import SPACE, THEMES, style_sheet
+
+LOOK_EVERY_MS = 1000
+"""How often the window looks whether the login has gone idle."""
+
+
+class Shell(QMainWindow):
+    """The window."""
+
+    closed = Signal()
+
+    def __init__(self, bridge: Bridge, login_page: Page, pages: Sequence[Page]) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._login_page = login_page
+        self._pages = {page.name: page for page in pages}
+        self.setWindowTitle("TMS Console")
+        self.setMinimumSize(1280, 720)
+        self.stack = QStackedWidget()
+        for page in (login_page, *pages):
+            self.stack.addWidget(page)
+        self._build()
+        bridge.login_changed.connect(self.show_login)
+        bridge.page_wanted.connect(self.show_page)
+        bridge.device_changed.connect(self.show_device)
+        bridge.theme_changed.connect(self.show_theme)
+        bridge.problem.connect(self.show_problem)
+        bridge.link.view_changed.connect(self.show_session)
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.timeout.connect(self.look_at_lock)
+        self._timer.start()
+        self.show_theme()
+        self.show_device()
+        self.show_login()
+
+    def _build(self) -> None:
+        window = QWidget()
+        window.setObjectName("window")
+        rows = QVBoxLayout(window)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        self.band = SimulatedBand(self._bridge.tokens)
+        rows.addWidget(self.band)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self._rail())
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(self._banner())
+        column.addWidget(self._message_line())
+        column.addWidget(self.stack, 1)
+        column.addWidget(self._status_line())
+        middle.addLayout(column, 1)
+        rows.addLayout(middle, 1)
+        self.setCentralWidget(window)
+
+    def _rail(self) -> QWidget:
+        self.rail = QWidget()
+        self.rail.setProperty("ground", "rail")
+        self.rail.setFixedWidth(84)
+        column = QVBoxLayout(self.rail)
+        column.setContentsMargins(SPACE, 2 * SPACE, SPACE, SPACE)
+        column.setSpacing(SPACE // 2)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._rail_buttons: dict[str, QToolButton] = {}
+        for number, page in enumerate(self._pages.values(), 1):
+            made = RailButton(page.title)
+            made.clicked.connect(lambda _checked=False, name=page.name: self.show_page(name))
+            made.setShortcut(f"Ctrl+{number}")
+            made.setToolTip(f"{page.title} (Ctrl+{number})")
+            self._rail_buttons[page.name] = made
+            self._group.addButton(made)
+            column.addWidget(made)
+        column.addStretch(1)
+        self.theme_button = button("", self._toggle_theme, "quiet", "Change the theme")
+        self.theme_button.setToolTip("Dark or light")
+        self.leave_button = button("", self._leave, "quiet", "Log out")
+        self.leave_button.setToolTip("Log out")
+        self.lock_button = button("", self._lock, "quiet", "Lock the screen (Ctrl+L)")
+        self.lock_button.setShortcut("Ctrl+L")
+        self.lock_button.setToolTip("Lock the screen (Ctrl+L)")
+        for one in (self.theme_button, self.lock_button, self.leave_button):
+            one.setIconSize(QSize(20, 20))
+            column.addWidget(one)
+        return self.rail
+
+    def _banner(self) -> QWidget:
+        banner = QWidget()
+        banner.setProperty("ground", "window")
+        row = QHBoxLayout(banner)
+        row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        self.title = words("", "title", wraps=False)
+        self.subtitle = words("", "small", wraps=False)
+        column.addWidget(self.title)
+        column.addWidget(self.subtitle)
+        row.addLayout(column, 1)
+        self.alert_chip, self.device_chip = Chip(), Chip()
+        self.coil_chip, self.user_chip = Chip(), Chip()
+        for chip in (self.alert_chip, self.device_chip, self.coil_chip, self.user_chip):
+            row.addWidget(chip)
+        self.stop_button = button("STOP  Esc", self._stop, "stop", "Stop the session now (Esc)")
+        self.stop_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.stop_button.hide()
+        row.addWidget(self.stop_button)
+        banner.setMinimumHeight(60)
+        return banner
+
+    def _message_line(self) -> QWidget:
+        self.message = QWidget()
+        row = QHBoxLayout(self.message)
+        row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        self.message_text = words("", "strong", "bad")
+        row.addWidget(self.message_text, 1)
+        row.addWidget(button("Understood", self.message.hide, "quiet", "Close this message"))
+        self.message.hide()
+        return self.message
+
+    def _status_line(self) -> QWidget:
+        line = QWidget()
+        line.setProperty("ground", "rail")
+        row = QHBoxLayout(line)
+        row.setContentsMargins(2 * SPACE, 6, 2 * SPACE, 6)
+        self.status_left = words("", "small", wraps=False)
+        self.status_right = words("", "small", wraps=False)
+        row.addWidget(self.status_left, 1)
+        row.addWidget(self.status_right)
+        return line
+
+    # What is shown
+
+    @Slot()
+    def show_login(self) -> None:
+        """Show the pages of who is logged in, or the login page."""
+        login = self._bridge.login
+        self.rail.setVisible(login is not None)
+        for page in self._pages.values():
+            allowed = login is not None and any(self._bridge.may(one) for one in page.needs)
+            self._rail_buttons[page.name].setVisible(allowed)
+        if login is None:
+            self.user_chip.show_text("")
+            self._show(self._login_page)
+            return
+        who = login.enrolment
+        self.user_chip.show_text(f"{who.name} · {who.role}")
+        if self.stack.currentWidget() is self._login_page:
+            first = next((n for n, b in self._rail_buttons.items() if not b.isHidden()), "")
+            if first:
+                self.show_page(first)
+
+    @Slot(str)
+    def show_page(self, name: str) -> None:
+        """Show a page, if who is logged in may see it."""
+        page = self._pages.get(name)
+        if page is None or self._bridge.login is None or self._rail_buttons[name].isHidden():
+            return
+        self._rail_buttons[name].setChecked(True)
+        self._show(page)
+
+    def _show(self, page: Page) -> None:
+        before = self.stack.currentWidget()
+        if isinstance(before, Page) and before is not page:
+            before.left()
+        self.stack.setCurrentWidget(page)
+        self.show_title(page.title, "")
+        page.entered()
+        self._show_stop()
+
+    def show_title(self, title: str, subtitle: str) -> None:
+        """Show what the page is about: its name, or the patient's two identifiers."""
+        self.title.setText(title)
+        self.subtitle.setText(subtitle)
+        self.subtitle.setVisible(bool(subtitle))
+
+    @Slot()
+    def show_device(self) -> None:
+        """Show which stimulator a session would use, and whether it is simulated."""
+        device = self._bridge.device
+        self.band.setVisible(device.simulated)
+        word = "simulated" if device.simulated else "REAL"
+        self.device_chip.show_text(
+            f"{device.name} · {word}", "warn" if device.simulated else "good"
+        )
+        self.status_right.setText(f"{device.name}, {word}")
+        kind = "Demonstration" if self._bridge.demonstration else "Recording"
+        path = self._bridge.station.database.path
+        self.status_left.setText(f"{kind} to {path.name} · all writes durable")
+
+    @Slot(object)
+    def show_session(self, view: SessionView) -> None:
+        """Show Stop while a session exists, and say loudly what went wrong."""
+        self._show_stop()
+        snapshot = view.snapshot
+        if snapshot is not None and snapshot.coil_temperature_c is not None:
+            self.coil_chip.show_text(f"Coil {snapshot.coil_temperature_c} °C")
+        if view.lost:
+            self.show_problem(" ".join(view.lost))
+
+    def _show_stop(self) -> None:
+        page = self.stack.currentWidget()
+        own = getattr(page, "has_stop", False)
+        self.stop_button.setVisible(self._bridge.link.running and not own)
+
+    @Slot(str)
+    def show_problem(self, sentence: str) -> None:
+        """Say what happened, above the page; nothing modal."""
+        self.message_text.setText(sentence)
+        self.message.show()
+
+    @Slot()
+    def show_theme(self) -> None:
+        """Take the colours of the theme."""
+        tokens = self._bridge.tokens
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.setStyleSheet(style_sheet(tokens))
+        self.band.show_theme(tokens)
+        for page in self._pages.values():
+            self._rail_buttons[page.name].setIcon(icon(page.icon, tokens))
+        self.theme_button.setIcon(icon("theme", tokens))
+        self.leave_button.setIcon(icon("log_out", tokens))
+        self.lock_button.setIcon(icon("lock", tokens))
+        self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
+
+    @Slot()
+    def look_at_lock(self) -> None:
+        """Lock after ten minutes without activity; a running session goes on, Stop stays."""
+        login = self._bridge.login
+        if login is not None and login.locked:
+            self._show_locked()
+
+    def _show_locked(self) -> None:
+        self.rail.hide()
+        if self.stack.currentWidget() is not self._login_page:
+            self._show(self._login_page)
+
+    # What is pressed
+
+    def _stop(self) -> None:
+        self._bridge.link.stop("STOP was pressed")
+
+    def _lock(self) -> None:
+        if self._bridge.login is not None:
+            self._bridge.login.lock()
+            self._show_locked()
+
+    def _leave(self) -> None:
+        if self._bridge.link.running:
+            self.show_problem("A session is running; lock the screen instead, or stop it first.")
+            return
+        self._bridge.set_login(None)
+
+    def _toggle_theme(self) -> None:
+        other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
+        self._bridge.set_theme(other)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Refuse to close while a session runs."""
+        if self._bridge.link.running:
+            self.show_problem("A session is running. Stop it before you close the window.")
+            event.ignore()
+            return
+        self.closed.emit()
+        event.accept()
+
+
+class RailButton(QToolButton):
+    """A button of the rail: the icon above the word."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.setProperty("kind", "rail")
+        self.setText(text)
+        self.setCheckable(True)
+        self.setAccessibleName(text)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.setIconSize(QSize(22, 22))
+        self.setFixedSize(68, 60)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
