@@ -1,1 +1,1 @@
-"""What people do with the clinical record, each act asked of a login and checked before it is done."""
+"""What people do with the clinical record; each act is asked of a login before it is done."""
