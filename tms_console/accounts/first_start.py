@@ -50,7 +50,7 @@ def first_start(  # noqa: PLR0913 - what follows the star is for tests and demon
     """
     login, name = fit_login(administrator[0]), fit_name(administrator[1])
     check_new_password(password, login, name)
-    _put_unfinished_aside(path)
+    _put_unfinished_aside(path, purpose)
     database = create_database(path, purpose, wall=wall)
     key, code = PrivateKey.new(), new_recovery_code()
     person = Person(new_uid(), login, name, Role.ADMINISTRATOR)
@@ -76,14 +76,14 @@ def first_start(  # noqa: PLR0913 - what follows the star is for tests and demon
     return station, Started(log_in(station, login, password), code)
 
 
-def _put_unfinished_aside(path: Path) -> None:
+def _put_unfinished_aside(path: Path, purpose: Purpose) -> None:
     """Rename a clinic's database in which nobody ever was: a first start died in the middle."""
     if not path.exists():
         return
     database = open_database(path)
     with database.reading() as connection:
         people = stored_records(connection, RecordKind.USER)
-    if database.purpose is Purpose.REHEARSAL or people:
+    if database.purpose is not purpose or people:
         raise AccountsRefused(f"{path}: this database has been started already.")
     for suffix in ("-wal", "-shm", ""):
         there = path.with_name(path.name + suffix)

@@ -88,7 +88,7 @@ def verify_accounts(path: Path, anchor: PublicAnchor | None) -> AccountsVerifica
     with reading(path, "inspect") as connection:
         schema = require_ours(connection, path)
         database = identify(connection, path)
-        if schema < FIRST_WITH_RECORDS or database.purpose is not Purpose.CLINIC:
+        if schema < FIRST_WITH_RECORDS or database.purpose is Purpose.REHEARSAL:
             return AccountsVerification()
         if anchor is not None and (database.uid, database.console_uid) != (
             anchor.database_uid,
