@@ -14,6 +14,7 @@ import typer
 
 from tms_console import __version__
 from tms_console.commands import devices, emulate, protocols, records, rehearse, users
+from tms_console.secrecy import forbid_core_dumps, private_files
 
 app = typer.Typer(
     name="tms-console",
@@ -83,7 +84,9 @@ def foreign_packages() -> list[str]:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; before anything else nothing of this process may become readable."""
+    forbid_core_dumps()
+    private_files()
     foreign = foreign_packages()
     if foreign:
         names = " and ".join(foreign)

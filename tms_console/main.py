@@ -17,18 +17,22 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from protocols.prescription import SessionContent
+from protocols.prescription import Prescription, SessionContent
 from tms_console import __version__
 from tms_console.clock import RealClock
 from tms_console.delivery import pipe
 from tms_console.delivery.client import BEAT_EVERY_S, DeliveryClient, disarm_after_death
 from tms_console.delivery.controls import Controls
-from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
+from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.process import over_message
 from tms_console.delivery.recovery import IN_MEMORY, Recovery, recover
 from tms_console.delivery.session import Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.clinical import AddRecord
 from tms_console.records.operations import new_uid
+
+LOOK_EVERY_S = BEAT_EVERY_S / 4
+"""How often it is looked whether somebody interrupted the program; each look is a beat too."""
 
 REHEARSAL_USER = "rehearsal"
 """The built-in user that rehearsals are run by."""
@@ -74,9 +78,11 @@ def run_here(order: SessionOrder, publish: Callable[[Snapshot], None]) -> pipe.O
 class _Heard:
     """What the delivering process said, for the thread that waits for it."""
 
+    challenge: Challenge | None = None
     over: pipe.Over | None = None
     newest: Snapshot | None = None
     died: int | None = None
+    stopped: str = ""
 
 
 def run_in_own_process(order: SessionOrder, publish: Callable[[Snapshot], None]) -> pipe.Over:
@@ -84,34 +90,97 @@ def run_in_own_process(order: SessionOrder, publish: Callable[[Snapshot], None])
 
     If the process dies, its port is disarmed at once by another one, and the result says so.
     """
-    heard, something = _Heard(), threading.Event()
+    return _watch_over(lambda _challenge: order, publish)
+
+
+def run_treatment(
+    order_of: Callable[[Challenge], SessionOrder], publish: Callable[[Snapshot], None]
+) -> pipe.Over:
+    """Run a treatment in a delivering process, with this thread as the window that watches over it.
+
+    Args:
+        order_of: Gets the process's challenge and returns the order that answers it, with a start
+            order signed by the technician (`start_orders.order_start`); what it raises passes.
+        publish: Gets a snapshot now and then.
+    """
+    return _watch_over(order_of, publish)
+
+
+def treatment_order(
+    prescription: Prescription,
+    database: Path,
+    device: EmulatorOrder | PortOrder,
+    start_order: AddRecord,
+    resumes_uid: str | None = None,
+) -> SessionOrder:
+    """Return the order to deliver a session of a prescription; the process reads what it says."""
+    return SessionOrder(
+        kind="treatment",
+        digest=prescription.digest(),
+        authority_uid=prescription.uid,
+        database=str(database),
+        device=device,
+        actor=start_order.actor,
+        resumes_uid=resumes_uid,
+        start_order=start_order,
+    )
+
+
+def _watch_over(
+    order_of: Callable[[Challenge], SessionOrder], publish: Callable[[Snapshot], None]
+) -> pipe.Over:
+    """Start the process, give it its order, and beat until that has ended."""
+    heard, challenged, ended = _Heard(), threading.Event(), threading.Event()
 
     def hear(message: pipe.Message) -> None:
         match message:
             case pipe.Over():
                 heard.over = message
-                something.set()
+                ended.set()
             case pipe.Stands(snapshot):
                 heard.newest = snapshot
-            case pipe.Ready() | pipe.Challenged() | pipe.Began() | pipe.Unrecorded():
+            case pipe.Challenged(challenge):
+                heard.challenge = challenge
+                challenged.set()
+            case pipe.Ready() | pipe.Began() | pipe.Unrecorded():
                 pass
 
     def die(status: int) -> None:
         heard.died = status
-        something.set()
+        challenged.set()
+        ended.set()
 
-    with DeliveryClient(hear, die) as client:
+    def interrupt(reason: str) -> None:
+        heard.stopped = reason  # and nothing else: a lock may be held by what was interrupted
+
+    with DeliveryClient(hear, die) as client, _interrupts(interrupt):
+        challenged.wait()
+        if heard.challenge is None:
+            words = f"The delivering process could not start (status {heard.died}); nothing began."
+            return pipe.Over("", None, words, (), saved=True, lost=0)
+        order = order_of(heard.challenge)
+        if heard.stopped:
+            return pipe.Over("", None, heard.stopped, (), saved=True, lost=0)
         client.send(pipe.Start(order))
-        with _interrupts(lambda reason: client.send(pipe.Stop(reason))):
-            while not something.wait(BEAT_EVERY_S):
-                client.beat()
-                if heard.newest is not None:
-                    publish(heard.newest)
+        _beat_to_the_end(client, heard, ended, publish)
+    return _after_death(order, heard.died) if heard.over is None else heard.over
+
+
+def _beat_to_the_end(
+    client: DeliveryClient,
+    heard: _Heard,
+    ended: threading.Event,
+    publish: Callable[[Snapshot], None],
+) -> None:
+    told_to_stop = False
+    while not ended.wait(LOOK_EVERY_S):
+        client.beat()
+        if heard.stopped and not told_to_stop:
+            told_to_stop = client.send(pipe.Stop(heard.stopped))
         if heard.newest is not None:
             publish(heard.newest)
-    if heard.over is not None:
-        return heard.over
-    return _after_death(order, heard.died)
+    if heard.newest is not None:
+        publish(heard.newest)
 
 
 def _after_death(order: SessionOrder, status: int | None) -> pipe.Over:
@@ -203,4 +272,6 @@ __all__ = [
     "rehearsal_order",
     "run_here",
     "run_in_own_process",
+    "run_treatment",
+    "treatment_order",
 ]

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from tms_console.clinic.adverse_event import AdverseEvent
 from tms_console.delivery.states import (
     Event,
     Faulted,
@@ -17,6 +18,7 @@ from tms_console.delivery.states import (
     PausePressed,
     StopPressed,
 )
+from tms_console.records.clinical import AddRecord
 from tms_console.records.operations import EventKind
 
 
@@ -40,7 +42,20 @@ class Remark:
     actor: str
 
 
-Order = Event | GoOn | Remark
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A structured adverse event of the patient in the chair, to put on record.
+
+    Attributes:
+        record: It as it goes on record.
+        event: What it says.
+    """
+
+    record: AddRecord
+    event: AdverseEvent
+
+
+Order = Event | GoOn | Remark | Report
 
 
 class Controls:
@@ -48,6 +63,8 @@ class Controls:
 
     def __init__(self) -> None:
         self._orders: deque[Order] = deque()
+        self._leaving = threading.Lock()
+        self._over = False
         self._halted = False
         self._acknowledged = False
         self._arrived = threading.Event()
@@ -78,9 +95,26 @@ class Controls:
         """Move the intensity from the next train on."""
         self._orders.append(IntensityPressed(intensity_pct_mso))
 
-    def remark(self, kind: EventKind, detail: str, actor: str) -> None:
-        """Put something on record."""
-        self._orders.append(Remark(kind, detail, actor))
+    def remark(self, kind: EventKind, detail: str, actor: str) -> bool:
+        """Put something on record; return False if the session takes nothing any more."""
+        return self._leave(Remark(kind, detail, actor))
+
+    def report(self, record: AddRecord, event: AdverseEvent) -> bool:
+        """Put an adverse event on record; return False if the session takes nothing any more.
+
+        A grave one ends the session at once, in the middle of a train too: it puts the patient on
+        hold, and nothing more is given until a physician clears them.
+        """
+        taken = self._leave(Report(record, event))
+        if taken and event.grave:
+            self._halt(StopPressed(f"the patient is on hold: {event}"))
+        return taken
+
+    def _leave(self, order: Order) -> bool:
+        with self._leaving:
+            if not self._over:
+                self._orders.append(order)
+            return not self._over
 
     def _halt(self, order: Order) -> None:
         if self._halted:
@@ -111,3 +145,9 @@ class Controls:
         while self._orders:
             orders.append(self._orders.popleft())
         return orders
+
+    def take_last(self) -> list[Order]:
+        """Return what the session left; from here on no remark is taken any more."""
+        with self._leaving:
+            self._over = True
+        return self.take()

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.clinical import AddRecord, RecordKind
 from tms_console.records.operations import EventKind, SessionState
 
 HEAD_BYTES = 4
@@ -84,7 +85,25 @@ class PutOnRecord:
     do: Literal["put_on_record"] = "put_on_record"
 
 
-Command = Start | Beat | Pause | Resume | Stop | SetIntensity | PutOnRecord
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class PutAdverseEvent:
+    """Put a structured adverse event on record; a grave one ends the session.
+
+    Attributes:
+        record: It, as `clinic.adverse_events.adverse_event_record` makes it.
+    """
+
+    record: AddRecord
+    do: Literal["put_adverse_event"] = "put_adverse_event"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a record of another kind."""
+        if self.record.kind is not RecordKind.ADVERSE_EVENT:
+            raise ValueError(f"{self.record.kind} {self.record.uid} is no adverse event")
+
+
+ToRecord = PutOnRecord | PutAdverseEvent
+Command = Start | Beat | Pause | Resume | Stop | SetIntensity | ToRecord
 
 
 # From the delivering process --------------------------------------------------------------------
@@ -171,13 +190,15 @@ class Over:
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
 class Unrecorded:
-    """A remark came when no session was open here any more: the window must put it on record.
+    """A remark came that no session here can take: the window must put it on record.
+
+    There is none open any more, or the adverse event is none of its patient and session.
 
     Attributes:
         remark: It as it came.
     """
 
-    remark: PutOnRecord
+    remark: Annotated[ToRecord, Field(discriminator="do")]
     say: Literal["unrecorded"] = "unrecorded"
 
 

@@ -19,9 +19,10 @@ from dataclasses import asdict
 from types import FrameType
 
 from tms_console.delivery import pipe
-from tms_console.delivery.controls import Controls, Remark
+from tms_console.delivery.controls import Controls, Remark, Report
 from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.order import Challenge
+from tms_console.delivery.reported import Reporting
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.values import new_uid
@@ -139,6 +140,7 @@ class DeliveryProcess:
         self._outbox = Outbox(messages_fd)
         self._controls: Controls | None = None
         self._challenge: Challenge | None = None
+        self._reporting: Reporting | None = None
         self._session: threading.Thread | None = None
         self._heard_at_s = time.monotonic()
         self._ended_by_signal = False
@@ -201,8 +203,9 @@ class DeliveryProcess:
             case pipe.Start():
                 self._heard_at_s = time.monotonic()
                 self._start(command)
-            case pipe.PutOnRecord() if not self._running:
-                self._outbox.say(pipe.Unrecorded(command))
+            case pipe.PutOnRecord() | pipe.PutAdverseEvent():
+                if not self._take_remark(command):
+                    self._outbox.say(pipe.Unrecorded(command))
             case _ if controls is None:
                 return  # there is nothing yet that it could concern
             case pipe.Stop(reason):
@@ -213,8 +216,15 @@ class DeliveryProcess:
                 controls.resume()
             case pipe.SetIntensity(intensity):
                 controls.set_intensity(intensity)
-            case pipe.PutOnRecord(kind, detail, actor):
-                controls.remark(kind, detail, actor)
+
+    def _take_remark(self, command: pipe.ToRecord) -> bool:
+        """Hand a remark to the session; return False if none is open that can take it."""
+        if self._controls is None or self._reporting is None:
+            return False
+        if isinstance(command, pipe.PutOnRecord):
+            return self._controls.remark(command.kind, command.detail, command.actor)
+        event = self._reporting.event(command.record)
+        return event is not None and self._controls.report(command.record, event)
 
     def _start(self, command: pipe.Start) -> None:
         if self._running:
@@ -223,6 +233,8 @@ class DeliveryProcess:
             return
         self._controls = controls = Controls()
         challenge, self._challenge = self._challenge, None
+        session_uid = "" if challenge is None else challenge.session_uid
+        self._reporting = Reporting.of(command.order.start_order, session_uid)
         around = Surroundings(
             challenge=challenge,
             controls=controls,
@@ -248,11 +260,20 @@ class DeliveryProcess:
             raise
         finally:
             self._challenge = self._challenge_anew()
-        for order in around.controls.take():
-            if isinstance(order, Remark):
-                left = pipe.PutOnRecord(order.kind, order.detail, order.actor)  # type: ignore[arg-type]
-                self._outbox.say(pipe.Unrecorded(left))
+            self._give_back(around.controls)
         self._outbox.say(over_message(result))
+
+    def _give_back(self, controls: Controls) -> None:
+        """Say which remarks came too late for the session; from here on it takes none."""
+        for order in controls.take_last():
+            match order:
+                case Remark(kind, detail, actor):
+                    left = pipe.PutOnRecord(kind, detail, actor)  # type: ignore[arg-type]
+                    self._outbox.say(pipe.Unrecorded(left))
+                case Report(record):
+                    self._outbox.say(pipe.Unrecorded(pipe.PutAdverseEvent(record)))
+                case _:
+                    pass
 
 
 def new_challenge() -> Challenge:

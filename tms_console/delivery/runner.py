@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Stimulator
-from tms_console.delivery.controls import Controls, GoOn, Order, Remark
+from tms_console.delivery.controls import Controls, GoOn, Order, Remark, Report
 from tms_console.delivery.giving import Authorised, Giver, Outside
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
@@ -165,6 +165,11 @@ class SessionRunner:
                 return ResumePressed(self._journal.now_ns())
             case Remark(kind, detail, actor):
                 self._journal.note(kind, detail, actor)
+                return None
+            case Report(record, event):
+                self._journal.write(record)
+                words = f"{event}, adverse event {record.uid}"
+                self._journal.note(EventKind.ADVERSE_EVENT, words, record.actor)
                 return None
             case _:
                 return order

@@ -48,8 +48,9 @@ from tms_console.delivery.recovery import recover_locked
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.runner import Joined, SessionRunner
 from tms_console.delivery.snapshot import Snapshot
-from tms_console.delivery.treatment import examine
+from tms_console.delivery.treatment import NotBelieved, examine
 from tms_console.delivery.wall import WallClock, behind_s
+from tms_console.records.clinical import CONSOLE_ACTOR
 from tms_console.records.database import (
     Database,
     Purpose,
@@ -143,14 +144,14 @@ def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
     """Deliver an order to its end, in this thread; whatever happens is in the result."""
     try:
         content = None if order.kind == "treatment" else _content(order)
-        path = Path(order.database)
+        path = Path(order.database).resolve()  # two names of one file have one session lock
         if content is not None and not path.exists():
             create_database(path, Purpose.REHEARSAL)
         with SessionLock.acquire(path) as lock:
             found = recover_locked(path, lock, RealClock()).sentences
             database = open_database(path)
             authority = _authority(order, content, database, around)
-            _require_people(order, authority, database)
+            _require_people(authority, database)
             return replace(_with_device(order, authority, database, around), found=found)
     except CannotBegin as error:
         return SessionResult("", None, str(error), error.checks)
@@ -175,13 +176,30 @@ def _authority(
         DatabaseUnusable: The database is for something else.
     """
     if content is None:
-        return examine(order, database, around.challenge)
+        return _examined(order, database, around)
     require_purpose(database, Purpose.REHEARSAL)
     on_record = OnRecord(SessionKind.REHEARSAL, order.authority_uid, order.digest, order.actor)
     return RehearsalAuthority(content, on_record, newest_audit_time(database))
 
 
-def _require_people(order: SessionOrder, authority: Authority, database: Database) -> None:
+def _examined(order: SessionOrder, database: Database, around: Surroundings) -> Authority:
+    """Return what a treatment rests on; what cannot even be asked about is on record as refused.
+
+    Raises:
+        CannotBegin: The record cannot be believed, or says nothing of it.
+        DatabaseUnusable: The database is for something else.
+    """
+    try:
+        return examine(order, database, around.challenge)
+    except NotBelieved as error:
+        LOGGER.warning("%s: a treatment was refused: %s", database.path, error)
+        raise
+    except CannotBegin as error:
+        _put_refusal_on_record(database, _refusal(order.authority_uid, CONSOLE_ACTOR, str(error)))
+        raise
+
+
+def _require_people(authority: Authority, database: Database) -> None:
     """Do nothing if nobody and nothing of the record forbids the session; no port is open yet.
 
     Raises:
@@ -191,20 +209,25 @@ def _require_people(order: SessionOrder, authority: Authority, database: Databas
     refused = refusals(checks)
     if not refused:
         return
-    words = str(GateRefused(refused))
-    try:
-        write_now(database, _refusal(order, words))
-    except RecordsError:
-        LOGGER.exception("a refusal could not be put on record")
+    words, said = str(GateRefused(refused)), authority.on_record
+    _put_refusal_on_record(database, _refusal(said.authority_uid, said.actor, words))
     raise CannotBegin(words, checks)
 
 
-def _refusal(order: SessionOrder, words: str) -> AuditNote:
+def _put_refusal_on_record(database: Database, note: AuditNote) -> None:
+    try:
+        write_now(database, note)
+    except RecordsError:
+        LOGGER.exception("a refusal could not be put on record")
+
+
+def _refusal(authority_uid: str, actor: str, words: str) -> AuditNote:
+    """Return the note of a start that was refused; who is not proved to ask is not named."""
     return AuditNote(
         uid=new_uid(),
-        actor=order.actor,
+        actor=actor,
         action="gate.refused",
-        subject=f"authority:{order.authority_uid}",
+        subject=f"authority:{authority_uid}",
         detail=words,
     )
 
@@ -357,7 +380,8 @@ class _Session:
 
     def _record_refusal(self, writer: SessionWriter, words: str) -> None:
         """Put into the audit trail that nothing began, and why."""
-        writer.submit(_refusal(self._order, words)).wait(5.0)
+        said = self._authority.on_record
+        writer.submit(_refusal(said.authority_uid, said.actor, words)).wait(5.0)
 
     def _findings(self) -> tuple[Finding, ...]:
         """Review the content against the published limits and this very stimulator."""

@@ -64,12 +64,14 @@ class DayFact:
         number: Which session of the course this is, from 1.
         resuming: This session goes on from one that is counted already.
         given_in_chain: Pulses of the sessions that it goes on from.
+        another_since: A session was given after the one that this goes on from.
     """
 
     given: tuple[GivenSession, ...] = ()
     number: int = 1
     resuming: bool = False
     given_in_chain: int = 0
+    another_since: bool = False
 
     @property
     def last_ended_at(self) -> datetime | None:
@@ -187,7 +189,8 @@ def _order(facts: TreatmentFacts) -> CheckResult:
         challenge.nonce,
     ):
         wrong.append("it is not an answer to this program's question, or was used before")
-    if ordered.authority_uid != facts.prescription.uid or ordered.authority_digest != facts.digest:
+    digests = {ordered.authority_digest, facts.digest, facts.prescription.digest()}
+    if ordered.authority_uid != facts.prescription.uid or len(digests) != 1:
         wrong.append("it is for another prescription or version")
     if ordered.patient_uid != facts.prescription.patient_uid:
         wrong.append("it is for another patient")
@@ -415,6 +418,13 @@ def _course(facts: TreatmentFacts) -> CheckResult:
 
 
 def _day(facts: TreatmentFacts) -> CheckResult:
+    if facts.day.another_since:
+        return CheckResult(
+            "day",
+            Answer.REFUSED,
+            "Another session was given since the one that is to be resumed.",
+            "Start a new session when one is due.",
+        )
     passed = "Sessions, pulses and the time between are within what was signed."
     return _by_rules("day", facts, _OF_THE_COURSE, passed, of_course=False)
 
