@@ -30,7 +30,7 @@ from tms_console.accounts.vouching import (
 )
 from tms_console.records.canonical import Json, canonical_text, digest
 from tms_console.records.clinical import RECORD_ADD, RecordKind, StoredRecord
-from tms_console.records.database import Database
+from tms_console.records.database import Database, Purpose
 from tms_console.records.heads import ChainHead, KeptHeads
 from tms_console.records.registry import RegistryRow, same_as_entered
 from tms_console.records.rereading import records_of
@@ -68,10 +68,20 @@ class Trusted:
         head: Where the chain ends.
         newest_at: Wall time of the newest audit row.
         sealed_seq: Up to where the console has signed.
+        demonstration: Its first audit row says that it is a demonstration: nobody in it is real,
+            no real stimulator is armed with it, and simulated sessions count for its courses.
     """
 
-    def __init__(self, connection: Connection, anchor: PublicAnchor, vouched: Vouched) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        anchor: PublicAnchor,
+        vouched: Vouched,
+        *,
+        demonstration: bool = False,
+    ) -> None:
         self._connection = connection
+        self.demonstration = demonstration
         self.head = vouched.head
         self.newest_at = vouched.newest_at
         self.sealed_seq = vouched.sealed_seq
@@ -229,7 +239,8 @@ def read_trusted(
     head = head or read_head(connection, anchor.database_uid, anchor.console_uid)
     vouched = vouched_chain(connection, anchor, kept, head)
     require_credentials(connection, vouched.rows)
-    return Trusted(connection, anchor, vouched)
+    demonstration = database.purpose is Purpose.DEMO
+    return Trusted(connection, anchor, vouched, demonstration=demonstration)
 
 
 def _require_anchored(database: Database, anchor: PublicAnchor) -> None:

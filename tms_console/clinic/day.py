@@ -1,7 +1,7 @@
 """What a patient has had, and when: counted from the audit chain's own words about sessions.
 
 Whether that is too much is for the gate to say.  Simulated sessions are no treatment and count
-nowhere here.
+nowhere here, but in a demonstration.
 """
 
 from __future__ import annotations

@@ -162,7 +162,8 @@ class Bindings:
 def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     """Return every session of a patient that was not simulated, that which went on last at the end.
 
-    Simulated ones gave nothing to anybody.
+    Simulated ones gave nothing to anybody; in a demonstration, where nobody is real, they count as
+    the real ones do elsewhere.
 
     Raises:
         NotTrusted: Of one session it cannot be told whose it was.
@@ -171,7 +172,8 @@ def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     found: dict[str, list[Row]] = {}
     heads: dict[str, str] = {}
     for session in trusted.sessions.values():
-        if session.begun.get("simulated") or bindings.patient_uid(session) != patient_uid:
+        simulated = bool(session.begun.get("simulated")) and not trusted.demonstration
+        if simulated or bindings.patient_uid(session) != patient_uid:
             continue
         resumes = str(session.begun.get("resumes_uid"))
         head = heads.get(resumes, session.uid)
