@@ -181,6 +181,17 @@ def test_simulated_sessions_are_no_treatment(practice: Practice, approved: Presc
         assert require_session_of(trusted, practice.patient_uid, uid).uid == uid
 
 
+def test_in_a_demonstration_simulated_sessions_count(
+    practice: Practice, approved: Prescription
+) -> None:
+    """Nobody in it is real; a course that never goes on would show nothing."""
+    treated(practice.clinic, approved, replace(MORNING, simulated=True))
+
+    with practice.trusting() as trusted:
+        trusted.demonstration = True
+        assert had(trusted, practice.patient_uid, THE_17TH, BERLIN).pulses == 4
+
+
 def test_a_day_is_a_day_of_the_clinics_time_zone(
     practice: Practice, approved: Prescription
 ) -> None:
