@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.people import Clinic, Wall, make_clinic, password_of
+from tests.accounts.people import Clinic, password_of
+from tests.accounts.ready import ready_clinic
 from tms_console.accounts.clock_corrections import clock_floor, correct_clock
 from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted
 from tms_console.accounts.login import log_in
@@ -25,7 +26,7 @@ PASSWORD = password_of("administrator")
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path, Role.PHYSICIAN, wall=Wall(EARLY))
+    return ready_clinic(tmp_path, Role.PHYSICIAN, at=EARLY)
 
 
 def floor(clinic: Clinic) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.people import Clinic, Wall, first_password, make_clinic, password_of
+from tests.accounts.people import Clinic, first_password, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import prescribe, say
 from tests.records.recording import rows
 from tests.records.recording import tampering as hand
@@ -45,13 +46,13 @@ def text(moment: datetime) -> str:
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path, Role.TECHNICIAN, wall=Wall(text(NOON)))
+    return ready_clinic(tmp_path, Role.TECHNICIAN, at=text(NOON))
 
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Clinic:
     """With one person of each role."""
-    return make_clinic(tmp_path)
+    return ready_clinic(tmp_path)
 
 
 def tries(clinic: Clinic) -> list[tuple[str, str, str]]:
@@ -336,7 +337,7 @@ def logins(tmp_path_factory: pytest.TempPathFactory) -> dict[Role, Login]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMS_CONSOLE_STATE", str(tmp_path_factory.mktemp("state")))
         patch.setenv("TMS_CONSOLE_CONFIG", str(tmp_path_factory.mktemp("config")))
-        return make_clinic(tmp_path_factory.mktemp("clinic")).people
+        return ready_clinic(tmp_path_factory.mktemp("clinic")).people
 
 
 def test_on_a_file_that_cannot_be_trusted_only_what_mends_it_is_permitted(whole: Clinic) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.people import Clinic, first_password, make_clinic, password_of
+from tests.accounts.people import Clinic, first_password, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import prescribe, say
 from tests.records.recording import rows
 from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted
@@ -28,7 +29,7 @@ NEW = "seven green kettles 81"
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
+    return ready_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
 
 
 def newcomer(clinic: Clinic, role: Role = Role.TECHNICIAN) -> Login:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.people import Clinic, make_clinic, password_of
+from tests.accounts.people import Clinic, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import add_patient, deliver, order, prescribe, say
 from tests.records.recording import tampering as hand
 from tms_console.accounts import restores
@@ -38,7 +39,7 @@ PASSWORD = password_of("administrator")
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
+    return ready_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
 
 
 def older_copy(clinic: Clinic) -> Path:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import logging
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,8 @@ from tms_console.accounts.users import deactivate, list_users, reset_password
 from tms_console.records.backup import copy_verified
 from tms_console.records.clinical import SetCredential
 from tms_console.records.connections import key_of, raw_connection
-from tms_console.records.heads import state_folder
-from tms_console.records.private_files import configuration_folder
+from tms_console.records.heads import STATE_VARIABLE, state_folder
+from tms_console.records.private_files import CONFIG_VARIABLE, configuration_folder
 from tms_console.records.restore import put_back
 from tms_console.records.unsaved import UnsavedFile
 
@@ -176,40 +178,79 @@ def everything_in(path: Path) -> bytes:
         connection.close()
 
 
-@pytest.fixture
-def lived(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> Iterator[tuple[Clinic, Secrets, list[str]]]:
-    secrets, said = Secrets(), []
-    umask = os.umask(0)  # the laxest there is: private files do not rely on it
+@dataclass(frozen=True)
+class Lived:
+    """A clinic in which people did everything, and all that was heard of it."""
+
+    clinic: Clinic
+    secrets: Secrets
+    said: str
+    log: str
+    printed: str
+
+
+@contextlib.contextmanager
+def listening(log: io.StringIO) -> Iterator[None]:
+    """Take down everything that is logged, from every library."""
+    handler, root = logging.StreamHandler(log), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
     try:
-        with watched_keys(secrets), caplog.at_level(logging.DEBUG):
-            clinic = make_clinic(tmp_path)
-            live(clinic, secrets, said)
-        yield clinic, secrets, said
+        yield
     finally:
-        os.umask(umask)
+        root.removeHandler(handler)
+        root.setLevel(level)
 
 
-def test_no_secret_is_said_written_or_kept_anywhere_else(
-    lived: tuple[Clinic, Secrets, list[str]],
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> None:
+@pytest.fixture(scope="module")
+def a_life(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lived, dict[str, str]]:
+    secrets, said = Secrets(), []
+    log, printed = io.StringIO(), io.StringIO()
+    folders = {
+        STATE_VARIABLE: str(tmp_path_factory.mktemp("state")),
+        CONFIG_VARIABLE: str(tmp_path_factory.mktemp("config")),
+    }
+    umask = os.umask(0)  # the laxest there is: private files do not rely on it
+    with pytest.MonkeyPatch.context() as patch:
+        for name, folder in folders.items():
+            patch.setenv(name, folder)
+        try:
+            with (
+                watched_keys(secrets),
+                listening(log),
+                contextlib.redirect_stdout(printed),
+                contextlib.redirect_stderr(printed),
+            ):
+                clinic = make_clinic(tmp_path_factory.mktemp("clinic"))
+                live(clinic, secrets, said)
+        finally:
+            os.umask(umask)
+    lived = Lived(clinic, secrets, "\n".join(said), log.getvalue(), printed.getvalue())
+    return lived, folders
+
+
+@pytest.fixture
+def lived(a_life: tuple[Lived, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Lived:
+    for name, folder in a_life[1].items():
+        monkeypatch.setenv(name, folder)
+    return a_life[0]
+
+
+def test_no_secret_is_said_written_or_kept_anywhere_else(lived: Lived) -> None:
     """The console's own key is in the anchor and the database's in its key file; nothing else."""
-    clinic, secrets, said = lived
+    clinic, secrets, folder = lived.clinic, lived.secrets, lived.clinic.path.parent
     secrets.add("the database's key", key_of(clinic.path).raw())
     found: list[str] = []
-    databases = [clinic.path, *tmp_path.glob("clinic.db.replaced-*"), tmp_path / "backup.db"]
+    databases = [clinic.path, *folder.glob("clinic.db.replaced-*"), folder / "backup.db"]
 
-    found += secrets.found_in("\n".join(said).encode(), "what was said")
-    found += secrets.found_in(caplog.text.encode(), "the log")
-    heard = capfd.readouterr()
-    found += secrets.found_in((heard.out + heard.err).encode(), "what was printed")
+    assert "is not as this console left it" in lived.log  # the log was heard
+    found += secrets.found_in(lived.said.encode(), "what was said")
+    found += secrets.found_in(lived.log.encode(), "the log")
+    found += secrets.found_in(lived.printed.encode(), "what was printed")
     for path in databases:
         found += secrets.found_in(everything_in(path), f"the content of {path.name}")
-    for path in (*tmp_path.rglob("*"), *state_folder().rglob("*")):
+    for path in (*folder.rglob("*"), *state_folder().rglob("*")):
         if path.is_file():
             found += secrets.found_in(path.read_bytes(), f"the file {path.name}")
 
@@ -218,9 +259,9 @@ def test_no_secret_is_said_written_or_kept_anywhere_else(
 
 
 def test_the_configuration_holds_the_two_keys_it_is_for_and_nothing_else(
-    lived: tuple[Clinic, Secrets, list[str]],
+    lived: Lived,
 ) -> None:
-    clinic, secrets, _ = lived
+    clinic, secrets = lived.clinic, lived.secrets
     own = clinic.station.anchor.key.secret_seed().hex().encode()
     key = key_of(clinic.path).text().encode()
     files = [path for path in configuration_folder().rglob("*") if path.is_file()]
@@ -229,12 +270,11 @@ def test_the_configuration_holds_the_two_keys_it_is_for_and_nothing_else(
     assert sum(own in content for content in contents) == 1
     assert sum(key in content for content in contents) == 1
     for path, content in zip(files, contents, strict=True):
-        assert secrets.found_in(content.replace(own, b""), path.name) == []
+        assert secrets.found_in(content.replace(own, b"").replace(key, b""), path.name) == []
 
 
-def test_every_file_is_its_owners_alone(lived: tuple[Clinic, Secrets, list[str]]) -> None:
-    clinic, _, _ = lived
-    places = (clinic.path.parent, state_folder(), configuration_folder())
+def test_every_file_is_its_owners_alone(lived: Lived) -> None:
+    places = (lived.clinic.path.parent, state_folder(), configuration_folder())
 
     modes = {
         path.name: oct(stat.S_IMODE(path.stat().st_mode))
@@ -248,10 +288,10 @@ def test_every_file_is_its_owners_alone(lived: tuple[Clinic, Secrets, list[str]]
 
 
 def test_a_credential_shows_nothing_and_what_is_left_unsaved_holds_no_secret(
-    lived: tuple[Clinic, Secrets, list[str]], tmp_path: Path
+    lived: Lived, tmp_path: Path
 ) -> None:
     """A credential in an unsaved file is what the table would hold: sealed, and a verifier."""
-    clinic, secrets, _ = lived
+    clinic, secrets = lived.clinic, lived.secrets
     with clinic.station.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM credential").mappings().first()
     assert row is not None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.people import Clinic, first_password, make_clinic, password_of
+from tests.accounts.people import Clinic, first_password, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import prescribe
 from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted
 from tms_console.accounts.login import Login, log_in
@@ -29,7 +30,7 @@ NEWCOMER = NewUser("newcomer", "New Comer", Role.TECHNICIAN)
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path)
+    return ready_clinic(tmp_path)
 
 
 def standing(clinic: Clinic, login: str) -> tuple[bool, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts.people import Clinic, make_clinic, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import (
     Treatment,
     add_policy,
@@ -40,7 +41,7 @@ from tms_console.records.transactions import write_now
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
+    return ready_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
 
 
 def wrong(clinic: Clinic) -> dict[str, str]:

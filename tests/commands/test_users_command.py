@@ -10,7 +10,8 @@ import pytest
 from argon2 import low_level
 from typer.testing import CliRunner, Result
 
-from tests.accounts.people import CHEAP, Clinic, make_clinic, password_of
+from tests.accounts.people import CHEAP, Clinic, password_of
+from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import prescribe
 from tms_console import secrecy
 from tms_console.accounts.roles import Role
@@ -196,7 +197,7 @@ def test_another_physician_confirms_a_key(database: Path) -> None:
 
 
 def test_a_user_is_deactivated_after_what_rests_on_them_was_shown(tmp_path: Path) -> None:
-    clinic = make_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
+    clinic = ready_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
 
     answer = run(
         "users",
@@ -221,7 +222,7 @@ def test_prescriptions_that_need_another_signature_are_listed_first(
     from tms_console.clinic import approvals  # noqa: PLC0415 - to stand in for it
     from tms_console.records.clinical import RecordKind  # noqa: PLC0415
 
-    clinic = make_clinic(tmp_path, Role.PHYSICIAN)
+    clinic = ready_clinic(tmp_path, Role.PHYSICIAN)
     asked: list[str] = []
 
     def resting_on(_trusted: object, user_uid: str, _now: str) -> tuple[approvals.Resting, ...]:
@@ -351,7 +352,7 @@ def test_on_a_terminal_a_new_secret_is_asked_for_twice_and_hidden(
 @pytest.fixture
 def restored(tmp_path: Path) -> tuple[Clinic, Path]:
     """A clinic and a backup of it from before something was recorded."""
-    clinic = make_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
+    clinic = ready_clinic(tmp_path, Role.PHYSICIAN, Role.TECHNICIAN)
     backup = tmp_path / "backup.db"
     assert run("records", "backup", clinic.path, backup).exit_code == 0
     prescribe(clinic)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from tms_console.accounts.public_anchors import ExportedAnchor
     from tms_console.accounts.whole_file import WholeVerification
-    from tms_console.commands.restoring import Recorded
     from tms_console.records.backup import Copy
     from tms_console.records.queries import SessionLine
     from tms_console.records.restore import PutBack
@@ -163,7 +162,7 @@ def restore(  # noqa: PLR0913, PLR0917 - as many as there are options
 ) -> None:
     """Put a backup in the place of a database, which is kept aside, and record that."""
     from tms_console.accounts.errors import AccountsError  # noqa: PLC0415 - imported late
-    from tms_console.commands.restoring import NOT_YET, record_here  # noqa: PLC0415
+    from tms_console.commands.restoring import NOT_YET, record_here, restore_json  # noqa: PLC0415
     from tms_console.records.errors import RecordsError  # noqa: PLC0415
     from tms_console.records.restore import put_back  # noqa: PLC0415
 
@@ -191,7 +190,7 @@ def restore(  # noqa: PLR0913, PLR0917 - as many as there are options
         hint = "" if done is None else f" ({NOT_YET} --in-place {place})"
         _refuse(RecordsError(f"{error}{hint}"), as_json)
     if as_json:
-        typer.echo(json.dumps(_restore_json(place, backup, done, recorded), indent=2))
+        typer.echo(json.dumps(restore_json(place, backup, done, recorded), indent=2))
 
 
 @app.command()
@@ -405,29 +404,6 @@ def _show_backup(database: Path, copy: Copy, as_json: bool) -> None:
         **_PLAIN,
     )
     console.print(f"{copy.size_bytes} bytes, SHA-256 {copy.sha256}", style="dim", **_PLAIN)
-
-
-def _restore_json(
-    place: Path, backup: Path, done: PutBack | None, recorded: Recorded
-) -> dict[str, object]:
-    found: dict[str, object] = {
-        "database": str(place),
-        "restore_uid": recorded.restore_uid,
-        "code": recorded.code,
-        "sentences": list(recorded.sentences),
-    }
-    if done is not None:
-        found |= {
-            "database_uid": done.database.database_uid,
-            "backup": str(backup),
-            "backup_sha256": done.backup_sha256,
-            "seq": done.database.head.seq,
-            "hash": done.database.head.hash,
-            "newest_at": done.database.newest_at,
-            "replaced_seq": None if done.replaced is None else done.replaced.head.seq,
-            "aside": None if done.aside is None else str(done.aside),
-        }
-    return found
 
 
 def _show_restore(backup: Path, done: PutBack) -> None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tms_console.commands.asking import ask, ask_secret
+
+if TYPE_CHECKING:
+    from tms_console.records.restore import PutBack
 
 NOTHING_MISSING = "The database is as this console left it: nothing is missing, nothing to record."
 NO_ANCHOR = (
@@ -90,3 +94,27 @@ def record_here(
     record = record_restore(station, login, why, password, backup_sha256=backup_sha256)
     tell(PHYSICIAN_NEXT)
     return Recorded(record.uid, other.code, tuple(told))
+
+
+def restore_json(
+    place: Path, backup: Path, done: PutBack | None, recorded: Recorded
+) -> dict[str, object]:
+    """Return what a machine is told of a restore."""
+    found: dict[str, object] = {
+        "database": str(place),
+        "restore_uid": recorded.restore_uid,
+        "code": recorded.code,
+        "sentences": list(recorded.sentences),
+    }
+    if done is not None:
+        found |= {
+            "database_uid": done.database.database_uid,
+            "backup": str(backup),
+            "backup_sha256": done.backup_sha256,
+            "seq": done.database.head.seq,
+            "hash": done.database.head.hash,
+            "newest_at": done.database.newest_at,
+            "replaced_seq": None if done.replaced is None else done.replaced.head.seq,
+            "aside": None if done.aside is None else str(done.aside),
+        }
+    return found
