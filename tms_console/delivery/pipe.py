@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tms_console.delivery.order import Challenge, SessionOrder
+from tms_console.delivery.probing import ProbeCommand, ProbeMessage
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.clinical import AddRecord, RecordKind
 from tms_console.records.operations import EventKind, SessionState
@@ -103,7 +104,7 @@ class PutAdverseEvent:
 
 
 ToRecord = PutOnRecord | PutAdverseEvent
-Command = Start | Beat | Pause | Resume | Stop | SetIntensity | ToRecord
+Command = Start | Beat | Pause | Resume | Stop | SetIntensity | ToRecord | ProbeCommand
 
 
 # From the delivering process --------------------------------------------------------------------
@@ -202,7 +203,7 @@ class Unrecorded:
     say: Literal["unrecorded"] = "unrecorded"
 
 
-Message = Ready | Challenged | Began | Stands | Over | Unrecorded
+Message = Ready | Challenged | Began | Stands | Over | Unrecorded | ProbeMessage
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])

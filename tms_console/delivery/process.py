@@ -22,6 +22,7 @@ from tms_console.delivery import pipe
 from tms_console.delivery.controls import Controls, Remark, Report
 from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.order import Challenge
+from tms_console.delivery.probing import DisarmPort, LeaveAlone, ListPorts, LookAt, Prober
 from tms_console.delivery.reported import Reporting
 from tms_console.delivery.session import SessionResult, Surroundings, run_session
 from tms_console.delivery.snapshot import Snapshot
@@ -138,6 +139,7 @@ class DeliveryProcess:
         self._silent_after_s = host_silent_after_s
         self._decoder = pipe.PipeDecoder(pipe.COMMANDS)
         self._outbox = Outbox(messages_fd)
+        self._prober = Prober(self._outbox.say)
         self._controls: Controls | None = None
         self._challenge: Challenge | None = None
         self._reporting: Reporting | None = None
@@ -157,6 +159,7 @@ class DeliveryProcess:
             self._lose_host("the delivering process cannot hear its window any more")
             if self._session is not None:
                 self._session.join()
+            self._prober.release()
             self._outbox.close()
 
     def end_by_signal(self, number: int, frame: FrameType | None) -> None:
@@ -200,6 +203,8 @@ class DeliveryProcess:
         match command:
             case pipe.Beat():
                 self._heard_at_s = time.monotonic()  # nothing else is the window's own thread
+            case ListPorts() | LookAt() | LeaveAlone() | DisarmPort():
+                (self._prober.refuse if self._running else self._prober.obey)(command)
             case pipe.Start():
                 self._heard_at_s = time.monotonic()
                 self._start(command)
@@ -252,6 +257,7 @@ class DeliveryProcess:
         return challenge
 
     def _run(self, command: pipe.Start, around: Surroundings) -> None:
+        self._prober.release()  # one thread owns the port, and it is this one now
         try:
             result = run_session(command.order, around)
         except BaseException as error:

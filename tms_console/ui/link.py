@@ -15,6 +15,15 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from tms_console.delivery import pipe
 from tms_console.delivery.client import BEAT_EVERY_S, DeliveryClient
 from tms_console.delivery.order import Challenge, PortOrder, SessionOrder
+from tms_console.delivery.probing import (
+    DisarmTried,
+    Found,
+    LeftAlone,
+    PortsFound,
+    ProbeCommand,
+    Seen,
+    Stepped,
+)
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.operations import EventKind
 
@@ -52,6 +61,8 @@ class DeliveryLink(QObject):
     """Owns the delivering process; every call is of the window's thread."""
 
     view_changed = Signal(object)
+    device_said = Signal(object)
+    """What came of looking at a stimulator, a `delivery.probing.ProbeMessage`."""
     _heard = Signal(object)
     _died = Signal(int)
 
@@ -112,6 +123,10 @@ class DeliveryLink(QObject):
         """Put a note or an adverse event on record."""
         self._send(pipe.PutOnRecord(kind, detail, actor))  # type: ignore[arg-type]
 
+    def ask_device(self, command: ProbeCommand) -> bool:
+        """Look at a stimulator while no session runs; return False if nobody can."""
+        return self._send(command)
+
     def forget(self) -> None:
         """Show nothing of the last session any more."""
         if not self.view.running:
@@ -148,6 +163,8 @@ class DeliveryLink(QObject):
             case pipe.Unrecorded(remark):
                 late = (*self.view.unrecorded, remark)
                 self._show(replace(self.view, unrecorded=late))
+            case PortsFound() | Stepped() | Found() | Seen() | LeftAlone() | DisarmTried():
+                self.device_said.emit(message)
             case _:
                 pass
 
