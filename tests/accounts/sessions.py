@@ -87,7 +87,11 @@ def say(
     """Let the physician sign something."""
     login = clinic.people[Role.PHYSICIAN]
     to_sign = ToSign(
-        meaning, record.uid, content_digest(record.content), patient and patient.uid, **more
+        meaning,
+        record.uid,
+        content_digest(record.content),
+        None if patient is None else patient.uid,
+        **more,
     )
     name = login.enrolment.login
     return sign(clinic.station, login, to_sign, password_of(name), login_name=name)

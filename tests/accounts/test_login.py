@@ -14,9 +14,16 @@ from tests.accounts.ready import ready_clinic
 from tests.accounts.sessions import prescribe, say
 from tests.records.recording import rows
 from tests.records.recording import tampering as hand
-from tms_console.accounts.credentials import LOGIN_FAILED, LOGIN_LOCKED, LOGIN_OK, NOBODY
+from tms_console.accounts.credentials import (
+    LOGIN_FAILED,
+    LOGIN_LOCKED,
+    LOGIN_OK,
+    NOBODY,
+    new_credential,
+)
 from tms_console.accounts.errors import AccountsRefused, LoginRefused, NotPermitted, NotTrusted
 from tms_console.accounts.idle import LoginOver
+from tms_console.accounts.keys import PrivateKey
 from tms_console.accounts.lockout import FAILURES_TO_LOCK, FIRST_DELAY
 from tms_console.accounts.login import (
     REFUSED,
@@ -111,6 +118,17 @@ def _key_of_another(clinic: Clinic) -> str:
     return NAME
 
 
+def _credential_made_for_another_key(clinic: Clinic) -> str:
+    """With a password that somebody knows: by whoever can write, properly on the chain."""
+    person = clinic.people[Role.TECHNICIAN]
+    clinic.station.write(
+        new_credential(
+            clinic.station, person.user_uid, PASSWORD, PrivateKey.new(), by=person.user_uid
+        )
+    )
+    return NAME
+
+
 @pytest.mark.parametrize(
     ("prepare", "password", "action"),
     [
@@ -121,6 +139,7 @@ def _key_of_another(clinic: Clinic) -> str:
         (_deactivated, PASSWORD, LOGIN_FAILED),
         (_credential_of_nonsense, PASSWORD, LOGIN_FAILED),
         (_key_of_another, PASSWORD, LOGIN_FAILED),
+        (_credential_made_for_another_key, PASSWORD, LOGIN_FAILED),
     ],
 )
 def test_whoever_is_refused_gets_one_sentence_one_computation_and_one_row(
@@ -483,6 +502,23 @@ def test_an_account_that_ended_meanwhile_signs_and_does_nothing(whole: Clinic) -
         sign(whole.station, login, to_sign, password_of("physician"), login_name="physician")
     with whole.station.trusting() as trusted, pytest.raises(AccountsRefused, match="log in anew"):
         require_current(whole.station, trusted, login)
+
+
+def test_an_account_that_ends_while_the_password_is_checked_signs_nothing(
+    whole: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_sign = _to_sign(whole)
+    login = log_in(whole.station, "physician", password_of("physician"))
+    key = login.key()
+
+    def ended_meanwhile(*_arguments: object, **_more: object) -> PrivateKey:
+        deactivate(whole.station, whole.administrator, login.user_uid, "left")
+        return key
+
+    monkeypatch.setattr("tms_console.accounts.login._same_person", ended_meanwhile)
+
+    with pytest.raises(AccountsRefused, match="log in anew"):
+        sign(whole.station, login, to_sign, password_of("physician"), login_name="physician")
 
 
 def test_a_signature_on_a_file_that_cannot_be_trusted_is_refused(whole: Clinic) -> None:

@@ -141,7 +141,7 @@ def test_a_restored_file_waits_for_a_physician(clinic: Clinic) -> None:
 
     with clinic.station.trusting() as trusted:
         assert pending_restore(trusted) is None
-        assert still_in_force(trusted) == {kept.prescription.uid}
+        assert still_in_force(trusted) == frozenset({kept.prescription.uid})
     sound, unsound = deliver(clinic, kept), deliver(clinic, dropped)
     found = {one.row: one.sentence for one in verify_whole(clinic.path).findings}
     assert "no physician had signed" in found[f"session {premature}"]
@@ -311,6 +311,25 @@ def test_a_copy_that_is_not_sound_in_itself_is_never_accepted(clinic: Clinic, ed
     code_of_distrust(clinic)
 
 
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ("UPDATE threshold SET content = replace(content, '45', '54')", "is not what was entered"),
+        ("DELETE FROM threshold", "was entered and is not there"),
+    ],
+)
+def test_looking_at_a_copy_already_tells_that_it_is_not_sound(
+    clinic: Clinic, edit: str, words: str
+) -> None:
+    prescribe(clinic)
+    put_back_after_a_change(clinic)
+    with hand(clinic.path) as connection:
+        connection.execute(edit)
+
+    with pytest.raises(AccountsRefused, match=words):
+        find_other_copy(clinic.station)
+
+
 def test_a_copy_in_which_a_session_rests_on_nothing_is_never_accepted(clinic: Clinic) -> None:
     deliver(clinic, prescribe(clinic, approved=False))
     deliver(clinic, prescribe(clinic, approved=False))
@@ -363,10 +382,9 @@ def test_dying_half_way_leaves_a_file_that_is_not_believed(
 
     with monkeypatch.context() as patch:
         if moment == "before the commit":
-            keep = restores.keep_head
 
-            def keep_and_die(head: object) -> None:
-                keep(head)  # type: ignore[arg-type]
+            def keep_and_die(head: ChainHead) -> None:
+                keep_head(head)
                 raise Died
 
             patch.setattr(restores, "keep_head", keep_and_die)

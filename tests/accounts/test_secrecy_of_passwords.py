@@ -205,7 +205,8 @@ def listening(log: io.StringIO) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def a_life(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lived, dict[str, str]]:
-    secrets, said = Secrets(), []
+    secrets = Secrets()
+    said: list[str] = []
     log, printed = io.StringIO(), io.StringIO()
     folders = {
         STATE_VARIABLE: str(tmp_path_factory.mktemp("state")),

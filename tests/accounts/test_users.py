@@ -122,12 +122,12 @@ def _add(clinic: Clinic, by: Login, of: str) -> object:
     return add_user(clinic.station, by, NEWCOMER, FIRST)
 
 
-def _reset(clinic: Clinic, by: Login, of: str) -> object:
-    return reset_password(clinic.station, by, of, FIRST)
+def _reset(clinic: Clinic, by: Login, of: str) -> None:
+    reset_password(clinic.station, by, of, FIRST)
 
 
-def _deactivate(clinic: Clinic, by: Login, of: str) -> object:
-    return deactivate(clinic.station, by, of, "because")
+def _deactivate(clinic: Clinic, by: Login, of: str) -> None:
+    deactivate(clinic.station, by, of, "because")
 
 
 ACTS = pytest.mark.parametrize("act", [_add, _reset, _deactivate])

@@ -34,6 +34,7 @@ from tms_console.accounts.statements import statement
 from tms_console.accounts.users import deactivate
 from tms_console.accounts.verification import verify_accounts
 from tms_console.accounts.whole_file import verify_whole
+from tms_console.records.canonical import Json
 from tms_console.records.clinical import RecordKind
 from tms_console.records.operations import SessionKind, new_uid
 from tms_console.records.transactions import write_now
@@ -317,7 +318,7 @@ def test_a_signature_under_a_session_is_checked_against_its_closing_entry(clinic
     technician = clinic.people[Role.TECHNICIAN]
     with clinic.station.trusting() as trusted:
         digest = trusted.sessions[uid].closing_digest
-        head = {"seq": trusted.head.seq, "hash": trusted.head.hash}
+        head: dict[str, Json] = {"seq": trusted.head.seq, "hash": trusted.head.hash}
     for stated in (digest, "0" * 64):
         to_sign = ToSign(Meaning.DELIVERED, uid, stated, treatment.patient.uid, head=head)
         content = to_sign.content(new_uid(), technician.enrolment, "2026-03-01T09:00:00Z")
@@ -343,12 +344,13 @@ def test_statements_about_the_file_by_somebody_who_may_not_are_named(clinic: Cli
     names = []
     with clinic.station.trusting() as trusted:
         head = trusted.head
-    for kind, more in (
+    said: tuple[tuple[RecordKind, dict[str, Json]], ...] = (
         (RecordKind.RESTORE, {"present_seq": head.seq, "present_hash": head.hash}),
         (RecordKind.CLOCK_CORRECTION, {"newest_at": "2026-01-01T00:00:00Z", "reason": "so"}),
-    ):
+    )
+    for kind, more in said:
         uid = new_uid()
-        content = {"uid": uid, "enrolment_uid": physician.enrolment.uid, **more}
+        content: dict[str, Json] = {"uid": uid, "enrolment_uid": physician.enrolment.uid, **more}
         at = clinic.station.wall()
         clinic.station.write(
             statement(kind, content, physician.key(), at=at, actor=physician.user_uid)
@@ -364,7 +366,7 @@ def test_statements_about_the_file_by_somebody_who_may_not_are_named(clinic: Cli
 def test_a_restore_that_speaks_of_another_place_is_named(clinic: Clinic) -> None:
     administrator = clinic.administrator
     uid = new_uid()
-    content = {
+    content: dict[str, Json] = {
         "uid": uid,
         "enrolment_uid": administrator.enrolment.uid,
         "present_seq": 3,
@@ -380,7 +382,7 @@ def test_a_restore_that_speaks_of_another_place_is_named(clinic: Clinic) -> None
     assert "did not end at the row before it" in wrong(clinic)[f"restore {uid}"]
 
 
-def _seal(clinic: Clinic, **changed: object) -> str:
+def _seal(clinic: Clinic, **changed: Json) -> str:
     """Write a seal with the console's own key that says something else than what is there."""
     with clinic.station.trusting() as trusted:
         newest = trusted.records(RecordKind.SEAL)[-1]
@@ -403,7 +405,7 @@ def _seal(clinic: Clinic, **changed: object) -> str:
     ],
 )
 def test_a_seal_that_says_something_else_is_named(
-    clinic: Clinic, changed: dict[str, object], words: str
+    clinic: Clinic, changed: dict[str, Json], words: str
 ) -> None:
     """Only who holds the console's key can write one; a bug of the console's own shows too."""
     name = _seal(clinic, **changed)

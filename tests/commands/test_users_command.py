@@ -337,8 +337,8 @@ def test_on_a_terminal_a_new_secret_is_asked_for_twice_and_hidden(
         return "answer"
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(asking.typer, "prompt", prompt)
-    monkeypatch.setattr(asking.typer, "confirm", lambda _what, **_more: False)
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("typer.confirm", lambda _what, **_more: False)
 
     assert asking.ask_secret("Password", new=True) == "answer"
     assert asking.ask("Login") == "answer"
