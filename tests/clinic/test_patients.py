@@ -197,6 +197,34 @@ def test_two_consoles_that_give_one_record_number_at_the_same_moment_leave_one_p
     assert [one.closed for one in closed] == ["the record number was taken meanwhile"]
 
 
+def test_of_two_who_took_one_number_the_first_stays(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both look again after writing; if both gave way, nobody would be on record."""
+    first = some_patient(practice.clinic)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_require_unlike", lambda *_args, **_names: None)
+        patch.setattr(module, "_yield_to_earlier", lambda *_args: None)
+        some_patient(practice.clinic, replace(BERT, record_number="A-1001"))
+
+    module._yield_to_earlier(practice.station, practice.technician, first, ANNA, "gave way")
+
+    with practice.trusting() as trusted:
+        assert patient(trusted, first).version == 1
+
+
+def test_namesakes_are_not_warned_of_at_every_later_edit(practice: Practice) -> None:
+    """A warning that comes each time is one that nobody reads."""
+    some_patient(practice.clinic)
+    namesake = replace(ANNA, record_number="A-2000")
+    uid = add_patient(practice.station, practice.technician, namesake, another_person=True)
+
+    edit(practice, uid, alerts=("deaf on the left",))
+
+    with practice.trusting() as trusted:
+        assert patient(trusted, uid).version == 2
+
+
 def test_an_edit_that_took_a_number_at_the_same_moment_is_taken_back(
     practice: Practice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,6 +294,11 @@ def test_a_threshold_in_a_session_is_of_a_session_that_the_patient_had(practice:
     assert record(practice, session_uid=treatment)
 
 
+def test_what_is_measured_at_this_very_second_is_not_in_the_future(practice: Practice) -> None:
+    """NOW is written with a fraction; as text `09:00:00Z` would come after it."""
+    assert record(practice, measured_at="2026-11-20T09:00:00Z")
+
+
 def test_nothing_is_measured_in_the_future_or_on_nobody(practice: Practice) -> None:
     with pytest.raises(ContentError, match="in the future"):
         record(practice, measured_at="2026-11-20T09:00:01Z")
