@@ -305,6 +305,11 @@ class Rehearsal:
         return self._emulator
 
     @property
+    def was_opened(self) -> bool:
+        """True if there ever was a stimulator."""
+        return self._emulator is not None
+
+    @property
     def result(self) -> SessionResult:
         assert self._result is not None
         return self._result

@@ -6,7 +6,10 @@ everything a real stimulator would get has to pass the gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import os
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +19,23 @@ import pytest
 from drivers.simulator.proof import Proof
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.screening import AnswerValue
-from tests.clinic.prescribing import Practice, make_practice
+from tests.accounts.people import CHEAP, Clinic, Counting, Wall, password_of
+from tests.accounts.tampering import copy_of
+from tests.clinic.prescribing import PATIENT, Practice, make_practice
 from tests.delivery.sessions import Rehearsal, bursts
+from tms_console.accounts.first_start import first_start
 from tms_console.accounts.login import Login
+from tms_console.accounts.roles import Role
 from tms_console.accounts.start_orders import Ordered, order_start
+from tms_console.accounts.station import Hashing, open_station
 from tms_console.clinic.dose_now import band_now
 from tms_console.clinic.forms import Filling, fill_in
+from tms_console.clinic.patients import add_patient
 from tms_console.clinic.prescriptions import propose, read_prescription
 from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.records.clinical import AddRecord
+from tms_console.records.database import Purpose
 
 NO_SCREENING: dict[str, AnswerValue] = {
     "seizure": False,
@@ -136,28 +146,144 @@ class Ready(Practice):
         start_order: AddRecord | None = None,
         *,
         challenge: Challenge | None = None,
+        change: Callable[[SessionOrder], SessionOrder] = lambda order: order,
         simulated: bool = False,
         **options: object,
     ) -> Rehearsal:
         """Run one session under the virtual clock, on a stimulator that cannot prove anything."""
+        run = self.session(start_order, challenge=challenge, change=change, **options)
+        return run.run() if simulated else run_as_real(run)
+
+    def session(
+        self,
+        start_order: AddRecord | None = None,
+        *,
+        challenge: Challenge | None = None,
+        change: Callable[[SessionOrder], SessionOrder] = lambda order: order,
+        **options: object,
+    ) -> Rehearsal:
+        """Return one session that was ordered, and is not run yet."""
         challenge = challenge or new_challenge()
         start_order = start_order or self.start_order(challenge)
-        run = Rehearsal(
+        return Rehearsal(
             content=bursts(),
             database=self.station.database.path,
-            order=lambda _: self.order(start_order),
+            order=lambda _: change(self.order(start_order)),
             challenge=challenge,
             **options,  # type: ignore[arg-type]
         )
-        with pytest.MonkeyPatch.context() as patch:
-            if not simulated:
-                patch.setattr(Proof, "built_here", lambda _device: None)
-            return run.run()
+
+
+def run_as_real(run: Rehearsal) -> Rehearsal:
+    """Run a session on a stimulator that cannot prove that it is simulated."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Proof, "built_here", lambda _device: None)
+        return run.run()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A practice that is ready, as its files were left."""
+
+    ready: Ready
+    files: dict[str, dict[str, bytes]]
+    made_s: float
+
+
+_kept: dict[str, _Kept] = {}
+
+FRESH_FOR_S = 300
+"""The forms of a copy must be of the last hour."""
 
 
 def make_ready(folder: Path, band: RemeasureBand | None = None) -> Ready:
-    """Return a practice in which one session may be given now; the clock is the real one."""
-    practice = make_practice(folder)
+    """Return a practice in which one session may be given now; the clock is the real one.
+
+    Every call gives a copy of the first one's files and logins, in this test's own folders.
+    """
+    name = repr(band)
+    if name not in _kept or time.monotonic() - _kept[name].made_s > FRESH_FOR_S:
+        first = folder / "ready"
+        first.mkdir()
+        made = _make(first, band)
+        copy_of(made.station.database.path)  # moves the log into the file
+        _kept[name] = _Kept(made, _read(first), time.monotonic())
+    kept = _kept[name]
+    _write(folder, kept.files)
+    before, wall = kept.ready, Wall()
+    opened = open_station(folder / "clinic.db", wall)
+    station = replace(opened, hashing=before.clinic.station.hashing)
+    people = {role: copy.copy(login) for role, login in before.clinic.people.items()}
+    clinic = replace(
+        before.clinic,
+        station=station,
+        wall=wall,
+        administrator=people[Role.ADMINISTRATOR],
+        people=people,
+        codes=dict(before.clinic.codes),
+    )
+    ready = Ready(clinic, before.patient_uid, before.threshold_uid, copy.copy(before.second))
+    ready.made = before.made
+    return ready
+
+
+def _read(folder: Path) -> dict[str, dict[str, bytes]]:
+    return {
+        name: {
+            str(path.relative_to(place)): path.read_bytes()
+            for path in place.rglob("*")
+            if path.is_file()
+        }
+        for name, place in _places(folder).items()
+    }
+
+
+def _write(folder: Path, files: dict[str, dict[str, bytes]]) -> None:
+    for name, place in _places(folder).items():
+        for file, content in files[name].items():
+            path = place / file
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+
+
+def _places(folder: Path) -> dict[str, Path]:
+    return {
+        "database": folder,
+        "state": Path(os.environ["TMS_CONSOLE_STATE"]),
+        "config": Path(os.environ["TMS_CONSOLE_CONFIG"]),
+    }
+
+
+def make_unrelated(folder: Path, purpose: Purpose = Purpose.CLINIC) -> Ready:
+    """Return another clinic, of other people and keys, in which one session may be given now."""
+    folder.mkdir()
+    return _ready(_new_practice(folder, purpose), None)
+
+
+def _new_practice(folder: Path, purpose: Purpose) -> Practice:
+    wall, counting = Wall(), Counting()
+    station, started = first_start(
+        folder / "clinic.db",
+        ("administrator", "Ada Ministra"),
+        password_of("administrator"),
+        wall=wall,
+        hashing=Hashing(counting, CHEAP),
+        purpose=purpose,
+    )
+    clinic = Clinic(station, started.login, wall, counting)
+    for role in (Role.PHYSICIAN, Role.TECHNICIAN):
+        clinic.people[role] = clinic.add(role.value, role)
+    second = clinic.add("second", Role.PHYSICIAN)
+    patient_uid = add_patient(station, clinic.people[Role.TECHNICIAN], PATIENT)
+    return Practice(clinic, patient_uid, "", second)
+
+
+def _make(folder: Path, band: RemeasureBand | None) -> Ready:
+    return _ready(make_practice(folder), band)
+
+
+def _ready(practice: Practice, band: RemeasureBand | None) -> Ready:
     practice.clinic.wall.set("")
     uid = practice.measure(45, ago(days=1))
     ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
