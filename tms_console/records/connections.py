@@ -281,6 +281,7 @@ def _set_up(connection: RawConnection, access: Access, busy_ms: int) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # a replaced sealed key leaves no trace
     if access == "write":
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         return
