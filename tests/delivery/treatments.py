@@ -12,17 +12,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from drivers.simulator.proof import Proof
+from protocols.pattern import BlockPattern, Convention, Interval, Train
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.screening import AnswerValue
 from tests.accounts.people import CHEAP, Clinic, Counting, Wall, password_of
 from tests.accounts.tampering import copy_of
 from tests.clinic.prescribing import PATIENT, Practice, make_practice
-from tests.delivery.sessions import Rehearsal, bursts
+from tests.delivery.sessions import THETA, Rehearsal, bursts
 from tms_console.accounts.first_start import first_start
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Role
@@ -196,16 +198,21 @@ FRESH_FOR_S = 300
 """The forms of a copy must be of the last hour."""
 
 
-def make_ready(folder: Path, band: RemeasureBand | None = None) -> Ready:
+def make_ready(folder: Path, band: RemeasureBand | None = None, *, short: bool = False) -> Ready:
     """Return a practice in which one session may be given now; the clock is the real one.
 
     Every call gives a copy of the first one's files and logins, in this test's own folders.
+
+    Args:
+        folder: Where.
+        band: Within which another threshold may be used.
+        short: Three trains of six pulses, four seconds apart, instead of iTBS 600.
     """
-    name = repr(band)
+    name = repr((band, short))
     if name not in _kept or time.monotonic() - _kept[name].made_s > FRESH_FOR_S:
         first = folder / "ready"
         first.mkdir()
-        made = _make(first, band)
+        made = _make(first, band, short=short)
         copy_of(made.station.database.path)  # moves the log into the file
         _kept[name] = _Kept(made, _read(first), time.monotonic())
     kept = _kept[name]
@@ -258,7 +265,7 @@ def _places(folder: Path) -> dict[str, Path]:
 def make_unrelated(folder: Path, purpose: Purpose = Purpose.CLINIC) -> Ready:
     """Return another clinic, of other people and keys, in which one session may be given now."""
     folder.mkdir()
-    return _ready(_new_practice(folder, purpose), None)
+    return _ready(_new_practice(folder, purpose), None, short=True)
 
 
 def _new_practice(folder: Path, purpose: Purpose) -> Practice:
@@ -279,16 +286,31 @@ def _new_practice(folder: Path, purpose: Purpose) -> Practice:
     return Practice(clinic, patient_uid, "", second)
 
 
-def _make(folder: Path, band: RemeasureBand | None) -> Ready:
-    return _ready(make_practice(folder), band)
+def _make(folder: Path, band: RemeasureBand | None, *, short: bool) -> Ready:
+    return _ready(make_practice(folder), band, short=short)
 
 
-def _ready(practice: Practice, band: RemeasureBand | None) -> Ready:
+def shortened(made: Prescription) -> Prescription:
+    """Return the same with three trains of two bursts."""
+    pattern = BlockPattern(
+        Train(2, Fraction(5), THETA), 3, Interval(Fraction(4), Convention.GAP), None
+    )
+    block = replace(made.session.blocks[0], pattern=pattern)
+    return replace(
+        made,
+        session=replace(made.session, blocks=(block,)),
+        course=replace(made.course, most_pulses_a_day=18),
+    )
+
+
+def _ready(practice: Practice, band: RemeasureBand | None, *, short: bool = False) -> Ready:
     practice.clinic.wall.set("")
     uid = practice.measure(45, ago(days=1))
     ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
     ready.policy()
     ready.made = ready.prescription(band)
+    if short:
+        ready.made = shortened(ready.made)
     propose(ready.station, ready.technician, ready.made)
     ready.approve(ready.made)
     ready.fill_in_all()
