@@ -265,16 +265,19 @@ def test_age_is_told_exactly_and_in_days_of_the_calendar(practice: Practice) -> 
     assert found.age_days("2026-11-20T23:30:00Z", "UTC") == 0
 
 
-def test_what_waits_for_a_physician_is_the_newest_of_each_form(practice: Practice) -> None:
+def test_what_waits_for_a_physician_is_the_newest_of_each_form_and_what_was_taken_back(
+    practice: Practice,
+) -> None:
     other = some_patient(practice.clinic, BERT)
-    fill(practice, IMPLANT)
+    before = fill(practice, IMPLANT)
     fill(practice)
     waiting = answered(practice.clinic, other, SCREENING, IMPLANT)
     tired = fill(practice, {"sleep": "hardly any"}, DAILY)
 
     with practice.trusting() as trusted:
-        assert [one.uid for one in waiting_for_physician(trusted)] == [waiting, tired]
+        assert {one.uid for one in waiting_for_physician(trusted)} == {before, waiting, tired}
     clear(practice, waiting, cochlear_implant="taken out", seizure="with fever")
+    clear(practice, before, cochlear_implant="never had one", seizure="with fever")
     with practice.trusting() as trusted:
         assert [one.uid for one in waiting_for_physician(trusted)] == [tired]
 

@@ -20,6 +20,7 @@ from protocols.canonical import (
     check_text,
     moment_of,
 )
+from tms_console.accounts.errors import AccountsRefused
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
@@ -95,11 +96,19 @@ def entry(
 def put_on_record(station: Station, record: AddRecord, seal: str = "") -> None:
     """Write a new record; of two that correct the same one, only the first is written.
 
+    A login outlives its account, which an administrator may end in another window: who is not
+    enrolled any more writes nothing.
+
     Raises:
+        AccountsRefused: The account of who makes it was ended meanwhile; nothing was written.
         ClinicRefused: Somebody else corrected the same record meanwhile; nothing was written.
         IllegalOperation: It contradicts the record otherwise; nothing was written.
         WriteFailed: Not known to be written.
     """
+    if record.actor != CONSOLE_ACTOR:
+        with station.trusting() as trusted:
+            if trusted.book.active(record.actor, station.wall()) is None:
+                raise AccountsRefused("This account was ended meanwhile; log in anew.")
     try:
         station.write(record, seal=seal)
     except IllegalOperation as error:

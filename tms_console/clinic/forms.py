@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import cast
 
 from protocols.canonical import ContentError, JsonValue, check_text, moment_of
-from protocols.form_evaluation import Evaluation, Remark, evaluate, form
+from protocols.form_evaluation import SCREENING, Evaluation, Remark, evaluate, form
 from protocols.screening import AnswersError, AnswerValue, Form, FormAnswers, FormError
 from tms_console.accounts.login import Login, sign
 from tms_console.accounts.roles import Permission
@@ -210,8 +210,10 @@ def clear_answers(
     with station.trusting() as trusted:
         record = require_record(trusted, RecordKind.FORM_ANSWERS, cleared.uid)
         shown = _filled_in(trusted, record)
-        newest = newest_answers(trusted, shown.answers.patient_uid, shown.form.id)
-    if newest is None or newest.uid != cleared.uid:
+        patient_uid, form_id = shown.answers.patient_uid, shown.form.id
+        newest = newest_answers(trusted, patient_uid, form_id)
+        waiting = {one.uid for one in taken_back(trusted, patient_uid, form_id)}
+    if newest is None or cleared.uid not in {newest.uid, *waiting}:
         raise ClinicRefused("Newer answers to this form were given meanwhile: look at those.")
     clearable = {remark.item: remark for remark in shown.evaluation.to_physician}
     if not cleared.reasons:
@@ -261,14 +263,38 @@ def answers_of(trusted: Trusted, patient_uid: str, form_id: str) -> tuple[Filled
     return tuple(_filled_in(trusted, one) for one in _standing(trusted, patient_uid, form_id))
 
 
+def taken_back(trusted: Trusted, patient_uid: str, form_id: str) -> tuple[FilledIn, ...]:
+    """Return earlier answers, corrected ones too, that nobody cleared and that are now otherwise.
+
+    A YES that became a NO is no clearance: a physician looks at it, whoever answered.  Of a form
+    for one session only the answers of the day of the newest ones count.
+    """
+    newest = newest_answers(trusted, patient_uid, form_id)
+    if newest is None:
+        return ()
+    records = trusted.records(RecordKind.FORM_ANSWERS, patient_uid=patient_uid, form_id=form_id)
+    every = [_filled_in(trusted, one) for one in records]
+    settled = {remark.item for remark in newest.evaluation.to_physician}
+    settled |= {cleared.item for one in every for cleared in one.cleared}
+    day = newest.answers.answered_at[:10]
+    return tuple(
+        one
+        for one in every
+        if one.uid != newest.uid
+        and (form_id == SCREENING or one.answers.answered_at[:10] == day)
+        and any(remark.item not in settled for remark in one.uncleared)
+    )
+
+
 def waiting_for_physician(trusted: Trusted) -> tuple[FilledIn, ...]:
     """Return the newest answers to each form of each patient that a physician must still clear."""
     newest: dict[tuple[str, str], StoredRecord] = {}
     for record in trusted.records(RecordKind.FORM_ANSWERS):  # corrections come later
         values = record.values
         newest[str(values.get("patient_uid")), str(values.get("form_id"))] = record
-    found = (_filled_in(trusted, record) for record in newest.values())
-    return tuple(one for one in found if one.uncleared)
+    found = [_filled_in(trusted, record) for record in newest.values()]
+    before = [one for key in newest for one in taken_back(trusted, *key)]
+    return tuple(one for one in (*found, *before) if one.uncleared)
 
 
 def _standing(trusted: Trusted, patient_uid: str, form_id: str) -> list[StoredRecord]:

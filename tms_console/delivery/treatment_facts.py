@@ -6,7 +6,7 @@ Nothing is decided here: the facts go to `treatment_gate`, and what can be belie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from protocols.canonical import moment_of
@@ -25,7 +25,7 @@ from tms_console.clinic import day as days
 from tms_console.clinic.adverse_events import holds
 from tms_console.clinic.approvals import standing
 from tms_console.clinic.dose_now import DoseNow, band_now
-from tms_console.clinic.forms import newest_answers
+from tms_console.clinic.forms import newest_answers, taken_back
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import read_prescription
 from tms_console.clinic.thresholds import age, newest_like
@@ -207,7 +207,15 @@ class Examination:
         return tuple(facts)
 
     def _form(self, form_id: str) -> FormFact:
-        return _form_fact(self._trusted, self._prescription.patient_uid, form_id)
+        """Return what is known of a form; an answer taken back uncleared is still uncleared."""
+        patient = self._prescription.patient_uid
+        fact = _form_fact(self._trusted, patient, form_id)
+        before = [
+            f"{remark}, answered on {one.answers.answered_at[:10]} and otherwise since"
+            for one in taken_back(self._trusted, patient, form_id)
+            for remark in one.uncleared
+        ]
+        return replace(fact, uncleared=(*fact.uncleared, *before))
 
     def _extra_because(self, dose: DoseNow, today: Today | None, day: DayFact) -> tuple[str, ...]:
         first = 3 if self._policy is None else self._policy.extra_check_sessions
