@@ -27,6 +27,7 @@ from tms_console.records.registry import (
 )
 from tms_console.records.storing import store
 from tms_console.records.transactions import (
+    BUSY_MS,
     expect_head,
     failure_sentence,
     follows,
@@ -79,7 +80,7 @@ def write_seal(
         WriteFailed: Not known to be written; the sentence says why.
     """
     try:
-        with database.connect_writer() as connection:
+        with database.connect_writer(BUSY_MS) as connection:
             for _ in range(MOST_TRIES):
                 with snapshot(connection):
                     head, fold = _as_left(connection, database, sealer)

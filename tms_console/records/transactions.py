@@ -26,6 +26,11 @@ MOST_ROWS = 500
 """Rows in one transaction, so that it stays under 5 ms (architecture.md, "Who writes")."""
 
 
+BUSY_MS = 5_000
+"""How long what a person did waits for the write lock: no patient is waiting (a session's writer
+waits `WRITER_BUSY_MS`)."""
+
+
 def _nothing(_operations: Sequence[Operation]) -> None:
     """Do nothing."""
 
@@ -107,7 +112,7 @@ def write_now(
         WriteFailed: Not known to be written; the sentence says why.
     """
     try:
-        with database.connect_writer() as connection:
+        with database.connect_writer(BUSY_MS) as connection:
             for group in groups(operations):
                 head = apply(connection, database, group, wall=wall, adopt=adopt)
                 keep_outside(database, head)
