@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tms_console.ui.page import Page
+from tms_console.ui.pages.approvals import ApprovalsPage
 
-PAGES: list[type[Page]] = []
+PAGES: list[type[Page]] = [ApprovalsPage]
 """The pages of the rail, from above."""

@@ -1,0 +1,303 @@
+"""Approvals: what waits for a physician, what is in force, and the decision on each.
+
+It shows and asks; who may decide what is for the clinic's acts to say.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tms_console.accounts.roles import Permission
+from tms_console.screens.approvals import (
+    ApprovalsScreen,
+    QueueRow,
+    approvals_screen,
+    matter_screen,
+)
+from tms_console.screens.deciding import FilledDecision, decide
+from tms_console.screens.matters import MatterScreen, Viewer
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.matter_view import MatterView
+from tms_console.ui.page import Page
+from tms_console.ui.parts import Message, button, clear, set_state, words
+from tms_console.ui.policy_form import PolicyForm
+from tms_console.ui.prescribe import PrescribePart
+from tms_console.ui.scrolling import Scrolled
+from tms_console.ui.theme import SPACE
+
+LIST_PX = 280
+SIGNS = {"bad": "✕", "warn": "▲", "note": "◆", "good": "●"}
+
+
+class ApprovalsPage(Page):
+    """The list on the left, the matter in the middle, the signature on the right."""
+
+    name = "approvals"
+    title = "Approvals"
+    icon = "approvals"
+    needs = (
+        Permission.APPROVE_PRESCRIPTION,
+        Permission.PROPOSE_PRESCRIPTION,
+        Permission.PROPOSE_POLICY,
+    )
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        self._screen: ApprovalsScreen | None = None
+        self._matter: MatterScreen | None = None
+        self._key, self._held, self._shown = "", False, False
+        row = QHBoxLayout()
+        row.setSpacing(2 * SPACE)
+        row.addWidget(self._list())
+        self.stack = QStackedWidget()
+        self.view = MatterView(bridge)
+        self.view.decided.connect(self._decided)
+        self.message = Message("Reading ...")
+        self.prescribe = PrescribePart(bridge)
+        self.policy = PolicyForm(bridge)
+        for part in (self.message, self.view, self.prescribe, self.policy):
+            self.stack.addWidget(part)
+        self.prescribe.done.connect(self._form_done)
+        self.policy.done.connect(self._form_done)
+        row.addWidget(self.stack, 1)
+        self.column.addLayout(row, 1)
+        bridge.record_changed.connect(self._read_again)
+
+    def _list(self) -> QWidget:
+        panel = QWidget()
+        panel.setProperty("ground", "window")
+        panel.setFixedWidth(LIST_PX)
+        column = QVBoxLayout(panel)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE)
+        switch = QHBoxLayout()
+        switch.setSpacing(SPACE)
+        self.waiting_button = button("Waiting", partial(self._show_list, held=False), "row")
+        self.held_button = button("In force", partial(self._show_list, held=True), "row")
+        for one in (self.waiting_button, self.held_button):
+            one.setCheckable(True)
+            switch.addWidget(one)
+        self.waiting_button.setChecked(True)
+        column.addLayout(switch)
+        self.rows = Scrolled("What waits")
+        self.rows.column.setSpacing(SPACE)
+        column.addWidget(self.rows, 1)
+        self.told = words("", "small", "good")
+        self.told.hide()
+        self.prescribe_button = button("New prescription", self.open_prescribing)
+        self.policy_button = button("Propose a policy", self.open_policy)
+        for made in (self.told, self.prescribe_button, self.policy_button):
+            column.addWidget(made)
+        self._group = QButtonGroup(self)
+        return panel
+
+    # Reading
+
+    def entered(self) -> None:
+        """Read what waits."""
+        self._shown = True
+        self.told.hide()
+        self._read()
+
+    def left(self) -> None:
+        """Forget what was half entered; a signature belongs to what is on the screen."""
+        self._shown = False
+        self._matter = None
+
+    @Slot()
+    def _read_again(self) -> None:
+        if self._shown:
+            self._read()
+
+    def viewer(self) -> Viewer:
+        """Return who looks, as the builders take it."""
+        login = self.bridge.login
+        return Viewer(
+            frozenset(one for one in Permission if self.bridge.may(one)),
+            login is not None and login.signed_before,
+            "" if login is None else login.user_uid,
+        )
+
+    def _read(self) -> None:
+        viewer = self.viewer()
+        self.bridge.read(
+            self,
+            lambda trusted, now: approvals_screen(trusted, now, viewer),
+            self.show_screen,
+            self._failed,
+        )
+
+    def _failed(self, sentence: str) -> None:
+        self._message("The list could not be read", sentence)
+
+    def show_screen(self, screen: ApprovalsScreen) -> None:
+        """Show the lists; what was chosen stays chosen."""
+        self._screen = screen
+        self.waiting_button.setText(f"Waiting {len(screen.waiting)}")
+        self.held_button.setText(f"In force {len(screen.held)}")
+        self.prescribe_button.setVisible(screen.may_prescribe)
+        self.policy_button.setVisible(screen.may_propose_policy)
+        self._show_rows()
+
+    def _show_list(self, *, held: bool) -> None:
+        self._held = held
+        if self.stack.currentWidget() in (self.prescribe, self.policy):
+            self.stack.setCurrentWidget(self.message)
+        self._key = ""
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        screen = self._screen
+        self.waiting_button.setChecked(not self._held)
+        self.held_button.setChecked(self._held)
+        if screen is None:
+            return
+        lines = screen.held if self._held else screen.waiting
+        for old in self._group.buttons():
+            self._group.removeButton(old)
+        clear(self.rows.column)
+        for line in lines:
+            made = QueueButton(line)
+            made.clicked.connect(partial(self._pressed, line))
+            self._group.addButton(made)
+            self.rows.column.addWidget(made)
+            made.setChecked(line.key == self._key)
+        self.rows.column.addStretch(1)
+        if self.stack.currentWidget() in (self.prescribe, self.policy):
+            return
+        chosen = next((line for line in lines if line.key == self._key), None)
+        if chosen is None and lines:
+            chosen = lines[0]
+        if chosen is None:
+            self._nothing()
+        else:
+            self._choose(chosen)
+
+    def _nothing(self) -> None:
+        if self._held:
+            self._message("Nothing is in force", "Approve a prescription or the policy first.")
+        else:
+            self._message("Nothing waits", "Everything that needs a physician is decided.")
+
+    def _message(self, title: str, text: str) -> None:
+        made = Message(title, text)
+        self.stack.addWidget(made)
+        old, self.message = self.message, made
+        self.stack.setCurrentWidget(made)
+        self.stack.removeWidget(old)
+        old.deleteLater()
+
+    def _pressed(self, line: QueueRow, _checked: bool = False) -> None:
+        self.told.hide()
+        self._choose(line)
+
+    def _choose(self, line: QueueRow, _checked: bool = False) -> None:
+        self._key = line.key
+        for made in self._group.buttons():
+            if isinstance(made, QueueButton):
+                made.setChecked(made.key == line.key)
+        viewer, zone = self.viewer(), "UTC" if self._screen is None else self._screen.zone
+        self.bridge.read(
+            self,
+            lambda trusted, _now: matter_screen(trusted, line, viewer, zone),
+            partial(self._show_matter, line.key),
+            self._failed,
+        )
+
+    def _show_matter(self, key: str, screen: MatterScreen) -> None:
+        if key != self._key:
+            return
+        self._matter = screen
+        self.view.show_screen(screen)
+        self.stack.setCurrentWidget(self.view)
+
+    # Deciding
+
+    @Slot(object)
+    def _decided(self, filled: FilledDecision) -> None:
+        matter = self._matter
+        if matter is None:
+            return
+        self.bridge.act(
+            self,
+            lambda station, login: decide(station, login, matter, filled),
+            self._done,
+            self.view.sign.tell,
+        )
+
+    def _done(self, sentence: str) -> None:
+        self.told.setText(sentence)
+        set_state(self.told, "good")
+        self.told.show()
+        self._key, self._matter = "", None
+
+    # The two forms
+
+    def open_prescribing(self) -> None:
+        """Open the form for a new prescription."""
+        self._key = ""
+        self.prescribe.open(self.bridge.patient_uid)
+        self.stack.setCurrentWidget(self.prescribe)
+
+    def open_policy(self) -> None:
+        """Open the form for a version of the policy."""
+        self._key = ""
+        self.policy.open()
+        self.stack.setCurrentWidget(self.policy)
+
+    @Slot(str)
+    def _form_done(self, sentence: str) -> None:
+        self.stack.setCurrentWidget(self.view)
+        self.told.setText(sentence)
+        self.told.setVisible(bool(sentence))
+        self._held, self._key = False, ""
+        self._read()
+
+
+class QueueButton(QPushButton):
+    """One line of the list, as a button whose words wrap."""
+
+    def __init__(self, line: QueueRow) -> None:
+        super().__init__()
+        self.key = line.key
+        self.setProperty("kind", "row")
+        self.setCheckable(True)
+        self.setAutoDefault(False)
+        self.setAccessibleName(
+            f"{line.title}: {line.subtitle}. {line.state_words}. {line.since}".strip()
+        )
+        self._column = column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.setSpacing(2)
+        for text, role, state in (
+            (line.title, "strong", ""),
+            (line.subtitle, "muted", ""),
+            (f"{SIGNS[line.state]} {line.state_words}", "small", line.state),
+            (line.since, "small", ""),
+        ):
+            if text:
+                made = words(text, role, state)
+                made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+                column.addWidget(made)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return what its words need."""
+        return self._column.sizeHint()
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        """Return that wrapped words need more height in less width."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that the words need."""
+        return self._column.totalHeightForWidth(width)
