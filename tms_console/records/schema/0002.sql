@@ -616,8 +616,10 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM threshold WHERE id = NEW.threshold_id);
 END;
 
--- What the gate reads of the chain without reading the rows of every train.
-CREATE INDEX audit_registry ON audit (console_uid, seq)
+-- What the gate reads of the chain without reading the rows of every train.  It holds whole rows: in
+-- the table each lies on a page of its own among those of the trains, and must be decrypted with it.
+CREATE INDEX audit_registry
+    ON audit (console_uid, seq, at, actor, action, subject, detail, previous_hash, hash)
     WHERE action IN ('record.add', 'credential.set', 'session.begin', 'session.end');
 CREATE INDEX audit_login ON audit (subject, seq)
     WHERE action IN ('login.ok', 'login.failed');
