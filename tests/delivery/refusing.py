@@ -20,7 +20,7 @@ def require_refused(done: Rehearsal, *words: str, believed: bool = True) -> None
     """
     assert done.result.state is None, done.result.reason
     for each in words:
-        assert each in done.result.reason
+        assert each in done.result.reason, done.result.reason
     require_harmless(done)
     assert rows(done.database, "SELECT count(*) FROM session") == [(0,)]
     audited = refusals(done.database)
@@ -44,7 +44,7 @@ def require_ended_before(done: Rehearsal, train: int, *words: str) -> None:
     assert done.state == "failed", done.result.reason
     assert done.result.reason.startswith(f"before train {train}: ")
     for each in words:
-        assert each in done.result.reason
+        assert each in done.result.reason, done.result.reason
     assert len(done.commands) == train - 1
     assert not done.emulator.state().status.info.enabled
     assert done.wrote[-1].disarms
