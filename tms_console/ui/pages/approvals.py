@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -273,6 +274,10 @@ class QueueButton(QPushButton):
         self.setProperty("kind", "row")
         self.setCheckable(True)
         self.setAutoDefault(False)
+        self.setToolTip(f"{line.title}: {line.subtitle}")
+        fits = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        fits.setHeightForWidth(True)
+        self.setSizePolicy(fits)
         self.setAccessibleName(
             f"{line.title}: {line.subtitle}. {line.state_words}. {line.since}".strip()
         )
@@ -287,6 +292,7 @@ class QueueButton(QPushButton):
         ):
             if text:
                 made = words(text, role, state)
+                made.setMinimumWidth(1)  # long words wrap, or are shown by the tool tip
                 made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
                 column.addWidget(made)
 

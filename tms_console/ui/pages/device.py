@@ -1,0 +1,348 @@
+"""The device: connecting step by step, who answers, how warm its coil is, a test pulse, disarm.
+
+The delivering process does all of it; this page asks and shows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tms_console.accounts.roles import Permission
+from tms_console.delivery.order import EmulatorOrder, PortOrder
+from tms_console.delivery.probing import (
+    BUSY,
+    DisarmPort,
+    LeaveAlone,
+    ListPorts,
+    LookAt,
+    PortsFound,
+    ProbeMessage,
+)
+from tms_console.screens import device as screens
+from tms_console.screens.device import DeviceChoice, DeviceScreen
+from tms_console.ui.bridge import Bridge, ChosenDevice
+from tms_console.ui.link import OWN_BUTTON, SessionView
+from tms_console.ui.page import Page
+from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, words
+from tms_console.ui.scrolling import Scrolled
+from tms_console.ui.theme import SPACE
+from tms_console.ui.trend import TemperatureTrend
+
+LIST_PX, SIDE_PX = 300, 320
+
+
+class DevicePage(Page):
+    """Which stimulator there is, and what it says of itself."""
+
+    name = "device"
+    title = "Device"
+    icon = "device"
+    needs = (Permission.DELIVER_SESSION, Permission.MANAGE_DEVICES, Permission.REHEARSE)
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        self.screen_now = DeviceScreen()
+        self._choice = screens.emulator_choices()[0]
+        self._tests: str = ""
+        self._shown = False
+        row = QHBoxLayout()
+        row.setSpacing(2 * SPACE)
+        row.addWidget(self._left())
+        row.addWidget(self._middle(), 1)
+        row.addWidget(self._right())
+        self.column.addLayout(row, 1)
+        bridge.link.device_said.connect(self._hear)
+        bridge.link.view_changed.connect(self._session)
+        bridge.device_changed.connect(self._show_choices)
+        bridge.theme_changed.connect(self._show_theme)
+
+    def _left(self) -> QWidget:
+        area = Scrolled("Stimulators")
+        area.setFixedWidth(LIST_PX)
+        card = Card("Stimulators")
+        self._choices = QVBoxLayout()
+        self._choices.setSpacing(SPACE)
+        card.body.addLayout(self._choices)
+        self._group = QButtonGroup(self)
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("Another port: /dev/… or localhost:PORT")
+        self.path.setAccessibleName("Another port")
+        self.path.returnPressed.connect(self._show_choices)
+        self.ports_told = words("", "small")
+        self.search_button = button("Search the ports", self._search)
+        card.add(self.path, self.ports_told, self.search_button)
+        area.column.addWidget(card)
+        area.column.addStretch(1)
+        return area
+
+    def _middle(self) -> QWidget:
+        area = Scrolled("The stimulator that is looked at")
+        head = Card("Connection")
+        top = QHBoxLayout()
+        self.name_words = words("", "title")
+        top.addWidget(self.name_words, 1)
+        self.look_button = button("Connect", self._look, "primary")
+        self.use_button = button("Use for sessions", self._use)
+        top.addWidget(self.use_button)
+        top.addWidget(self.look_button)
+        head.body.addLayout(top)
+        self.state = words("", "strong")
+        self._steps = QVBoxLayout()
+        self._steps.setSpacing(SPACE)
+        head.add(self.state)
+        head.body.addLayout(self._steps)
+        self.identity = Card("Identity")
+        self._facts = QVBoxLayout()
+        self.identity.body.addLayout(self._facts)
+        self.warmth = Card("Coil temperature")
+        self.celsius = words("", "big")
+        self.trend = TemperatureTrend(self.bridge.tokens)
+        self.warmth.add(self.celsius, self.trend)
+        for card in (head, self.warmth, self.identity):
+            area.column.addWidget(card)
+        area.column.addStretch(1)
+        return area
+
+    def _right(self) -> QWidget:
+        area = Scrolled("Test pulse and disarm")
+        area.setFixedWidth(SIDE_PX)
+        self.test_card = Card("Test pulse")
+        self.test_card.add(
+            words(
+                "One single pulse on a simulated stimulator that is built for it. It goes through "
+                "the same gate, driver and record as a session, into the rehearsals.",
+                "muted",
+            )
+        )
+        self.intensity = QSpinBox()
+        self.intensity.setRange(1, 100)
+        self.intensity.setValue(30)
+        self.intensity.setSuffix(" %MSO")
+        self.intensity.setAccessibleName("Intensity of the test pulse, %MSO")
+        self.test_button = button("Give one test pulse", self._test)
+        self.test_told = words("", "small")
+        self.test_card.add(self.intensity, self.test_button, self.test_told)
+        self.disarm_card = Card("Disarm")
+        self.disarm_words = words("", "muted")
+        self.disarm_button = button("Disarm now", self._disarm, "danger")
+        self.disarm_told = words("", "small")
+        self.disarm_card.add(
+            self.disarm_words, self.disarm_button, self.disarm_told, words(OWN_BUTTON, "small")
+        )
+        for card in (self.disarm_card, self.test_card):
+            area.column.addWidget(card)
+        area.column.addStretch(1)
+        return area
+
+    # While it is shown
+
+    def entered(self) -> None:
+        """Show what is known; nothing is connected before somebody asks for it."""
+        self._shown = True
+        self._show_choices()
+        self._show()
+
+    def left(self) -> None:
+        """Let the stimulator go: its port is for the next session."""
+        self._shown = False
+        if self.screen_now.looking:
+            self.bridge.link.ask_device(LeaveAlone())
+
+    # What is pressed
+
+    def _search(self) -> None:
+        if self.bridge.link.running:
+            self.ports_told.setText(BUSY)
+            return
+        self.ports_told.setText("Searching ...")
+        self._ask(ListPorts())
+
+    def _ask(self, command: ListPorts | LookAt | LeaveAlone | DisarmPort) -> bool:
+        if self.bridge.link.ask_device(command):
+            return True
+        self.bridge.problem.emit(
+            "The delivering process does not answer, so nothing was asked of the stimulator. "
+            "Wait a moment, then try again; if it stays so, start the program anew."
+        )
+        return False
+
+    def _pick(self, choice: DeviceChoice, _checked: bool = False) -> None:
+        if choice == self._choice:
+            return
+        if self.screen_now.looking:
+            self._ask(LeaveAlone())
+        self._choice = choice
+        self.screen_now = DeviceScreen(choice=choice, ports=self.screen_now.ports)
+        self._show()
+
+    def _look(self) -> None:
+        if self.screen_now.looking:
+            self._ask(LeaveAlone())
+            return
+        self.screen_now = screens.looking_at(self.screen_now, self._choice)
+        if not self._ask(LookAt(self._choice.order)):
+            self.screen_now = DeviceScreen(choice=self._choice, ports=self.screen_now.ports)
+        self._show()
+
+    def _use(self) -> None:
+        one = self._choice
+        self.bridge.set_device(ChosenDevice(one.order, one.title, one.simulated))
+        self._show()
+
+    def _disarm(self) -> None:
+        order = self._choice.order
+        if isinstance(order, PortOrder) and self._ask(DisarmPort(order.driver, order.port)):
+            self.disarm_told.setText("Disarming ...")
+            set_state(self.disarm_told, "muted")
+
+    def _test(self) -> None:
+        order = self._choice.order
+        if self.bridge.link.running or not isinstance(order, EmulatorOrder):
+            return
+        content = screens.test_pulse(self.intensity.value())
+        database = screens.rehearsal_database(self.bridge.station.database.path)
+        made = screens.rehearsal(content, EmulatorOrder(name=order.name), database)
+        self._tests = made.authority_uid
+        self.bridge.link.begin(made)
+
+    # What is heard
+
+    @Slot(object)
+    def _hear(self, message: ProbeMessage) -> None:
+        before = self.screen_now
+        self.screen_now = screens.after(before, message)
+        if isinstance(message, PortsFound):
+            number = len(message.ports)
+            told = f"{number} found." if number else "The system lists no serial port."
+            self.ports_told.setText(told)
+            self._show_choices()
+        if self._shown:
+            self._show()
+
+    @Slot(object)
+    def _session(self, view: SessionView) -> None:
+        snapshot, order = view.snapshot, view.order
+        if snapshot is not None and view.running:
+            self.screen_now = screens.warmed(
+                self.screen_now, snapshot.at_ns / 1e9, snapshot.coil_temperature_c
+            )
+        if order is not None and order.authority_uid == self._tests:
+            self._show_test(view)
+        if self._shown:
+            self._show()
+
+    def _show_test(self, view: SessionView) -> None:
+        over = view.over
+        if over is None:
+            self.test_told.setText(" ".join(view.lost) or "Giving it ...")
+            return
+        pulses = 0 if view.snapshot is None else view.snapshot.delivered
+        given = pulses == 1 and over.reason == "complete"
+        set_state(self.test_told, "good" if given else "bad")
+        self.test_told.setText(
+            f"One pulse given and on record, session {over.session_uid[:8]}."
+            if given
+            else f"It was not given as asked for: {over.reason}"
+        )
+
+    # What is shown
+
+    @Slot()
+    def _show_choices(self) -> None:
+        for old in self._group.buttons():
+            self._group.removeButton(old)
+        clear(self._choices)
+        ports = screens.port_choices(self.screen_now.ports or (), self.path.text())
+        for choice in (*screens.emulator_choices(), *ports):
+            used = choice.order == self.bridge.device.order
+            told = f"{choice.subtitle} · in use" if used else choice.subtitle
+            made = QPushButton(f"{choice.title}\n{told}")
+            made.setProperty("kind", "row")
+            made.setCheckable(True)
+            made.setAutoDefault(False)
+            made.setToolTip(f"{choice.title}: {told}")
+            made.setAccessibleName(f"{choice.title}: {told}")
+            made.setChecked(choice == self._choice)
+            made.clicked.connect(partial(self._pick, choice))
+            self._group.addButton(made)
+            self._choices.addWidget(made)
+
+    def _show(self) -> None:
+        screen, link = self.screen_now, self.bridge.link
+        running = link.running
+        self.name_words.setText(self._choice.title)
+        self.look_button.setText("Disconnect" if screen.looking else "Connect")
+        self.look_button.setEnabled(not running)
+        mayor = self.bridge.may(Permission.DELIVER_SESSION)
+        may_choose = mayor or self.bridge.may(Permission.MANAGE_DEVICES)
+        in_use = self._choice.order == self.bridge.device.order
+        self.use_button.setText("In use for sessions" if in_use else "Use for sessions")
+        self.use_button.setEnabled(may_choose and not running and not in_use)
+        text, state = screen.state_words
+        self.state.setText(BUSY if running else text[:1].upper() + text[1:])
+        set_state(self.state, "warn" if running else state)
+        self._show_steps(screen)
+        self.identity.setVisible(bool(screen.facts))
+        self._show_facts(screen)
+        warm = screen.temperatures
+        self.warmth.setVisible(bool(warm) or screen.seen is not None)
+        self.celsius.setText(f"{warm[-1].celsius} °C" if warm else "not told")
+        self.trend.show_points(warm)
+        self._show_side(screen, running=running)
+
+    def _show_steps(self, screen: DeviceScreen) -> None:
+        if self._steps.count() == len(screen.steps) and self._steps.property("of") == screen.steps:
+            return
+        self._steps.setProperty("of", screen.steps)
+        clear(self._steps)
+        for step in screen.steps:
+            raw = ""
+            if not step.passed:
+                raw = f"Bytes received: {step.raw}" if step.raw else "No bytes were received."
+            state = "good" if step.passed else "bad"
+            self._steps.addWidget(Finding(f"{step.name}: {step.sentence}", state, raw))
+
+    def _show_facts(self, screen: DeviceScreen) -> None:
+        facts = screen.facts
+        if self._facts.count() != len(facts):
+            clear(self._facts)
+            for label, value in facts:
+                self._facts.addWidget(Fact(label, value))
+            return
+        for at, (_, value) in enumerate(facts):
+            item = self._facts.itemAt(at)
+            widget = None if item is None else item.widget()
+            if isinstance(widget, Fact):
+                widget.show_value(value)
+
+    def _show_side(self, screen: DeviceScreen, *, running: bool) -> None:
+        simulated = self._choice.simulated
+        self.test_card.setVisible(simulated and self.bridge.may(Permission.REHEARSE))
+        self.test_button.setEnabled(not running)
+        self.disarm_button.setEnabled(not simulated)
+        self.disarm_words.setText(
+            "This emulator lives only while it is looked at, and is disarmed when it is let go."
+            if simulated
+            else f"Writes “disarm” to {self._choice.title}, whatever is there and in whatever "
+            "state it is."
+        )
+        told = screen.disarm
+        self.disarm_told.setVisible(told is not None or bool(self.disarm_told.text()))
+        if told is not None:
+            self.disarm_told.setText(told.sentence)
+            set_state(self.disarm_told, "good" if told.confirmed else "bad")
+
+    @Slot()
+    def _show_theme(self) -> None:
+        self.trend.show_theme(self.bridge.tokens)
