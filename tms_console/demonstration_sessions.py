@@ -9,9 +9,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from protocols.prescription import SessionContent
-from protocols.schedule import ScheduledTrain
+from protocols.schedule import ScheduledTrain, SessionSchedule
 from tms_console import __version__
 from tms_console.accounts.start_orders import Ordered
 from tms_console.records.operations import (
@@ -88,7 +89,7 @@ class PastSession:
     @property
     def trains(self) -> tuple[ScheduledTrain, ...]:
         """The trains that were begun."""
-        return self.content.schedule().trains[self.first_train - 1 : self.ends_in_train]
+        return _schedule(self.content).trains[self.first_train - 1 : self.ends_in_train]
 
     @property
     def origin_ns(self) -> int:
@@ -100,6 +101,12 @@ class PastSession:
         """When it ended."""
         lasted_ns = self.trains[-1].end_ns - self.origin_ns
         return self.started + timedelta(microseconds=lasted_ns // 1_000 + 900_000)
+
+
+@lru_cache(maxsize=64)
+def _schedule(content: SessionContent) -> SessionSchedule:
+    """Return the schedule of a content, computed once: a course gives it many times."""
+    return content.schedule()
 
 
 def wall_text(moment: datetime) -> str:
@@ -185,7 +192,7 @@ def _train(  # noqa: PLR0913 - the train, where it stands in the session, and ho
         cut: The session ended in it.
     """
     uid = past.ordered.session_uid
-    planned = [int(one) - past.origin_ns for one in train.due_ns]
+    planned: list[int] = (train.due_ns - past.origin_ns).tolist()
     intensity = past.content.blocks[train.block - 1].intensity_of_train(train.number_in_block)
     host_timed = len(planned) > 1 and planned[1] - planned[0] >= HOST_TIMED_SLOWEST_NS
     given = max(1, len(planned) // 2) if cut else len(planned)

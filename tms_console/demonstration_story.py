@@ -93,6 +93,7 @@ SEED = 7
 
 
 FIRST_SESSIONS = 3
+SATURDAY = 5
 BELOW, ABOVE = 10, 4
 """A technician's bounds around the dose, in %MSO."""
 NO_SCREENING: dict[str, AnswerValue] = {
@@ -241,10 +242,17 @@ class Story:
         elif course.given:
             days, day = [day], day - timedelta(days=1)
         while len(days) < max(course.given, 1):
-            if day.weekday() < 5:  # noqa: PLR2004 - Saturday
+            if day.weekday() < SATURDAY and not self._spared(day):
                 days.append(day)
             day -= timedelta(days=1)
         return tuple(reversed(days))
+
+    def _spared(self, day: date) -> bool:
+        """True for the Friday before a weekend on which this is made: today is then none too many.
+
+        Five sessions in seven days are signed, and the story must allow one today.
+        """
+        return self._today.weekday() >= SATURDAY and 0 < (self._today - day).days <= SATURDAY - 3
 
     def _head(self, number: int) -> tuple[int, int, int]:
         return 345 + 4 * number, 352 + 3 * number, 548 + 5 * number

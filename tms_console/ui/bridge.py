@@ -18,9 +18,12 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.delivery.order import EmulatorOrder, PortOrder
+from tms_console.demonstration import Demonstration
 from tms_console.ui.link import DeliveryLink
 from tms_console.ui.theme import DARK, Tokens
 from tms_console.ui.worker import Worker
+
+__all__ = ["Bridge", "ChosenDevice", "Demonstration"]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -43,14 +46,6 @@ class ChosenDevice:
     simulated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """A throw-away clinic: who may log in, shown on the login page."""
-
-    people: tuple[tuple[str, str, str], ...]
-    """Login, printed name and password."""
-
-
 class Bridge(QObject):
     """The one object that pages share."""
 
@@ -61,6 +56,8 @@ class Bridge(QObject):
     record_changed = Signal()
     """Somebody wrote something: pages read again."""
     page_wanted = Signal(str)
+    subtitle_changed = Signal(str)
+    """What the page in view says below its title, such as the day."""
     problem = Signal(str)
 
     def __init__(
@@ -108,6 +105,10 @@ class Bridge(QObject):
     def go(self, page: str) -> None:
         """Ask for a page by its name."""
         self.page_wanted.emit(page)
+
+    def say_subtitle(self, text: str) -> None:
+        """Say something below the title of the page in view."""
+        self.subtitle_changed.emit(text)
 
     def read(
         self,

@@ -19,12 +19,14 @@ class Page(QWidget):
         title: In the rail and above the page.
         icon: Its icon's name.
         needs: It is in the rail of whoever may do one of these.
+        of_patient: The banner shows the chosen patient's two identifiers in place of the title.
     """
 
     name = ""
     title = ""
     icon = ""
     needs: Sequence[Permission] = ()
+    of_patient: bool = False
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Chip, SimulatedBand, button, words
+from tms_console.ui.parts import Chip, SimulatedBand, button, fill, words
 from tms_console.ui.theme import SPACE, THEMES, style_sheet
 
 LOOK_EVERY_MS = 1000
@@ -52,6 +53,9 @@ class Shell(QMainWindow):
         bridge.device_changed.connect(self.show_device)
         bridge.theme_changed.connect(self.show_theme)
         bridge.problem.connect(self.show_problem)
+        bridge.subtitle_changed.connect(self.show_subtitle)
+        bridge.patient_changed.connect(self.show_patient)
+        bridge.record_changed.connect(self.look_at_record)
         bridge.link.view_changed.connect(self.show_session)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
@@ -153,7 +157,12 @@ class Shell(QMainWindow):
         row.setContentsMargins(2 * SPACE, 6, 2 * SPACE, 6)
         self.status_left = words("", "small", wraps=False)
         self.status_right = words("", "small", wraps=False)
-        row.addWidget(self.status_left, 1)
+        row.addWidget(self.status_left)
+        self.facts = QHBoxLayout()
+        self.facts.setSpacing(3 * SPACE)
+        row.addSpacing(3 * SPACE)
+        row.addLayout(self.facts)
+        row.addStretch(1)
         row.addWidget(self.status_right)
         return line
 
@@ -173,6 +182,7 @@ class Shell(QMainWindow):
             return
         who = login.enrolment
         self.user_chip.show_text(f"{who.name} · {who.role}")
+        self.look_at_record()
         if self.stack.currentWidget() is self._login_page:
             first = next((n for n, b in self._rail_buttons.items() if not b.isHidden()), "")
             if first:
@@ -192,7 +202,9 @@ class Shell(QMainWindow):
         if isinstance(before, Page) and before is not page:
             before.left()
         self.stack.setCurrentWidget(page)
+        self.alert_chip.show_text("")
         self.show_title(page.title, "")
+        self.show_patient()
         page.entered()
         self._show_stop()
 
@@ -201,6 +213,51 @@ class Shell(QMainWindow):
         self.title.setText(title)
         self.subtitle.setText(subtitle)
         self.subtitle.setVisible(bool(subtitle))
+
+    @Slot(str)
+    def show_subtitle(self, subtitle: str) -> None:
+        """Show what the page in view says below its title."""
+        if not self._page_of_patient():
+            self.show_title(self.title.text(), subtitle)
+
+    def _page_of_patient(self) -> bool:
+        page = self.stack.currentWidget()
+        return isinstance(page, Page) and page.of_patient and bool(self._bridge.patient_uid)
+
+    @Slot()
+    def show_patient(self) -> None:
+        """Show the chosen patient's two identifiers and alerts, on pages about patients."""
+        uid = self._bridge.patient_uid
+        if self._page_of_patient() and self._bridge.login is not None:
+            self._bridge.read(
+                self, lambda trusted, wall: banner(trusted, uid, wall), self.show_banner
+            )
+
+    @Slot(object)
+    def show_banner(self, shown: Banner) -> None:
+        """Show a patient above the page, if it is still theirs."""
+        if not self._page_of_patient() or shown.patient_uid != self._bridge.patient_uid:
+            return
+        self.show_title(shown.title, shown.subtitle)
+        self.alert_chip.show_text(shown.alerts, shown.state)
+        self.alert_chip.setToolTip(shown.every_alert)
+
+    @Slot()
+    def look_at_record(self) -> None:
+        """Read what the status line says of the record."""
+        if self._bridge.login is not None:
+            database = self._bridge.station.database
+            self._bridge.read(
+                self,
+                lambda trusted, wall: record_facts(trusted, database, wall),
+                self.show_facts,
+                lambda sentence: self.show_facts((RecordFact(sentence, "bad"),)),
+            )
+
+    @Slot(object)
+    def show_facts(self, facts: tuple[RecordFact, ...]) -> None:
+        """Show when the record was sealed, backed up and checked last."""
+        fill(self.facts, [words(*one.words, wraps=False) for one in facts])
 
     @Slot()
     def show_device(self) -> None:
@@ -214,7 +271,7 @@ class Shell(QMainWindow):
         self.status_right.setText(f"{device.name}, {word}")
         kind = "Demonstration" if self._bridge.demonstration else "Recording"
         path = self._bridge.station.database.path
-        self.status_left.setText(f"{kind} to {path.name} · all writes durable")
+        self.status_left.setText(f"●  {kind} to {path.name} · all writes durable")
 
     @Slot(object)
     def show_session(self, view: SessionView) -> None:
