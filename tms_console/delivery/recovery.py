@@ -11,8 +11,10 @@ from pathlib import Path
 
 from drivers.interface import Clock
 from drivers.registry import try_disarm
+from tms_console.accounts.envelope import envelope_of
+from tms_console.accounts.errors import NotTrusted
 from tms_console.records.database import open_database
-from tms_console.records.errors import SessionLockTaken
+from tms_console.records.errors import DatabaseUnusable, SessionLockTaken
 from tms_console.records.left_behind import port_to_disarm
 from tms_console.records.reconcile import ReconcileReport, reconcile
 from tms_console.records.session_lock import SessionLock
@@ -64,7 +66,12 @@ def recover_locked(database: Path, lock: SessionLock, clock: Clock) -> Recovery:
         RecordsError: The database cannot be opened or written.
     """
     words = [_disarm(database, driver, port, clock) for driver, port in _left_armed(database)]
-    return Recovery(" ".join(words), reconcile(open_database(database), lock))
+    opened = open_database(database)
+    try:
+        envelope = envelope_of(opened)
+    except NotTrusted as error:
+        raise DatabaseUnusable(f"{database}: {error}") from error
+    return Recovery(" ".join(words), reconcile(opened, lock, envelope=envelope))
 
 
 def _left_armed(database: Path) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from protocols.canonical import ContentError, JsonValue, canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
 from protocols.prescription import SessionContent
+from tms_console.accounts.envelope import envelope_of
 from tms_console.clock import RealClock
 from tms_console.delivery.authority import Authority, OnRecord, RehearsalAuthority
 from tms_console.delivery.controls import Controls
@@ -313,7 +314,8 @@ class _Session:
 
     def _writer(self, header: UnsavedHeader) -> SessionWriter:
         kind = InlineWriter if self._clock.virtual else ThreadedWriter
-        return kind(self._database, header, self._record_failed, self._around.writer_options)
+        options = replace(self._around.writer_options, envelope=envelope_of(self._database))
+        return kind(self._database, header, self._record_failed, options)
 
     def _record_failed(self, sentence: str) -> None:
         """Called by the writer: delivery stops before anything else is tried."""

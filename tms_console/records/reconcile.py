@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tms_console.records.audit import AuditChain, Wall
 from tms_console.records.canonical import utc_now_text
-from tms_console.records.database import Database, snapshot
+from tms_console.records.clinical import SetCredential
+from tms_console.records.database import Database, Purpose, snapshot
 from tms_console.records.errors import IllegalOperation, SessionLockTaken, WriteFailed
 from tms_console.records.heads import sync_folder
 from tms_console.records.imports import missing_part
@@ -25,7 +26,7 @@ from tms_console.records.session_lock import SessionLock
 from tms_console.records.storing import prepare, store
 from tms_console.records.tables import PULSE, SESSION, TRAIN
 from tms_console.records.transactions import expect_head, failure_sentence, keep_outside
-from tms_console.records.unsaved import UnsavedText, read_unsaved
+from tms_console.records.unsaved import Envelope, UnsavedText, read_unsaved
 
 BUSY_MS = 5_000
 """How long reconciling waits for the write lock: no patient is waiting."""
@@ -122,7 +123,11 @@ class _Imported:
 
 
 def reconcile(
-    database: Database, lock: SessionLock | None = None, *, wall: Wall = utc_now_text
+    database: Database,
+    lock: SessionLock | None = None,
+    *,
+    wall: Wall = utc_now_text,
+    envelope: Envelope | None = None,
 ) -> ReconcileReport | None:
     """Bring sessions that were cut off to an honest end; idempotent.
 
@@ -130,6 +135,8 @@ def reconcile(
         database: The database to be used next.
         lock: The session lock, if the caller holds it already.
         wall: Gives the wall time of audit rows.
+        envelope: What opens the lines beside the database; without it only those of a rehearsal
+            are read in, because anybody could have written them.
 
     Returns:
         What was found, or None if a session is running on the database: nothing was touched.
@@ -139,17 +146,21 @@ def reconcile(
         DatabaseUnusable: The file beside cannot be read, or the lock file not made.
     """
     if lock is not None:
-        return _reconcile(database, wall)
+        return _reconcile(database, wall, envelope)
     try:
         with SessionLock.acquire(database.path):
-            return _reconcile(database, wall)
+            return _reconcile(database, wall, envelope)
     except SessionLockTaken:
         return None
 
 
-def _reconcile(database: Database, wall: Wall) -> ReconcileReport:
+def _reconcile(database: Database, wall: Wall, envelope: Envelope | None) -> ReconcileReport:
     """Do all of it in one transaction, so that dying in the middle leaves all as it was."""
-    beside = read_unsaved(database.path)
+    beside = read_unsaved(database.path, envelope)
+    if beside is not None and envelope is None and database.purpose is not Purpose.REHEARSAL:
+        name = unsaved_path(database.path)
+        words = f"{name}: this console keeps no key for it, so nothing of it was read in"
+        beside = UnsavedText(beside.header, (), (words,))
     try:
         with database.connect_writer(BUSY_MS) as connection:
             with snapshot(connection):
@@ -191,6 +202,9 @@ def _import(
     problems = list(beside.problems)
     for operation in beside.operations:
         head = chain.head
+        if isinstance(operation, SetCredential):
+            problems.append("a password is never set from beside a database")
+            continue
         try:
             with connection.begin_nested():
                 missing = missing_part(connection, operation)

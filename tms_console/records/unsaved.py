@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from tms_console.records.errors import DatabaseUnusable, WriteFailed
 from tms_console.records.heads import sync_folder
@@ -20,6 +20,22 @@ from tms_console.records.operations import Operation, from_json, to_json
 
 PREALLOCATED_BYTES = 4 * 2**20
 """Room for a session of 3,000 pulses with its frames: some 200 bytes each, five lines a pulse."""
+
+
+class Envelope(Protocol):
+    """Keeps the lines of a clinic's session private and unforgeable."""
+
+    def close(self, line: bytes, session_uid: str) -> bytes:
+        """Return a line as it is written, without a line break."""
+        ...
+
+    def open(self, line: bytes, session_uid: str) -> bytes:
+        """Return a line as it was.
+
+        Raises:
+            ValueError: It was not written for this session by who holds the key.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +56,30 @@ class UnsavedText:
 class UnsavedFile:
     """The open file of a running session; one thread appends to it."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(
+        self, path: Path, descriptor: int, session_uid: str = "", envelope: Envelope | None = None
+    ) -> None:
         self._path = path
         self._descriptor: int | None = descriptor
         self._length = 0
+        self._session_uid = session_uid
+        self._envelope = envelope
 
     @classmethod
     def create(
-        cls, database: Path, header: UnsavedHeader, preallocated_bytes: int = PREALLOCATED_BYTES
+        cls,
+        database: Path,
+        header: UnsavedHeader,
+        preallocated_bytes: int = PREALLOCATED_BYTES,
+        envelope: Envelope | None = None,
     ) -> Self:
         """Make the file beside a database, with its header on disk and room for a session.
+
+        Args:
+            database: The database.
+            header: Its first line, which is no secret: disarming comes before any key.
+            preallocated_bytes: Room for the session.
+            envelope: Seals every line after the header; None for a rehearsal.
 
         Raises:
             DatabaseUnusable: One is there already and must be reconciled first, or the disk has
@@ -64,7 +94,7 @@ class UnsavedFile:
             ) from error
         except OSError as error:
             raise DatabaseUnusable(f"{path}: it cannot be made: {error.strerror}") from error
-        file = cls(path, descriptor)
+        file = cls(path, descriptor, header.session_uid, envelope)
         try:
             file.append_lines([json.dumps(asdict(header)).encode()])
             _allocate(descriptor, preallocated_bytes)
@@ -83,7 +113,10 @@ class UnsavedFile:
         Raises:
             WriteFailed: They are not, or not all.
         """
-        self.append_lines([to_json(operation) for operation in operations])
+        lines = [to_json(operation) for operation in operations]
+        if self._envelope is not None:
+            lines = [self._envelope.close(line, self._session_uid) for line in lines]
+        self.append_lines(lines)
 
     def append_lines(self, lines: Sequence[bytes]) -> None:
         """Add lines of JSON, and return when they are on disk.
@@ -119,10 +152,14 @@ class UnsavedFile:
             self._path.unlink(missing_ok=True)
 
 
-def read_unsaved(database: Path) -> UnsavedText | None:
+def read_unsaved(database: Path, envelope: Envelope | None = None) -> UnsavedText | None:
     """Return what an earlier session left beside a database, or None if it left nothing.
 
     Lines that cannot be read are named, not raised: the others still count.
+
+    Args:
+        database: The database.
+        envelope: What the lines after the header were sealed with; None for a rehearsal.
 
     Raises:
         DatabaseUnusable: The file is there and cannot be read at all.
@@ -146,8 +183,11 @@ def read_unsaved(database: Path) -> UnsavedText | None:
         try:
             if number == 1:
                 header = header_of(line)
-            else:
+            elif envelope is None:
                 operations.append(from_json(line))
+            else:
+                uid = "" if header is None else header.session_uid
+                operations.append(from_json(envelope.open(line, uid)))
         except ValueError as error:
             problems.append(f"{path}: line {number}: {error}")
     return UnsavedText(header, tuple(operations), tuple(problems))

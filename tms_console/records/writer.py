@@ -32,7 +32,7 @@ from tms_console.records.transactions import (
     groups,
     keep_outside,
 )
-from tms_console.records.unsaved import PREALLOCATED_BYTES, UnsavedFile
+from tms_console.records.unsaved import PREALLOCATED_BYTES, Envelope, UnsavedFile
 
 LOGGER = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class WriterOptions:
         hooks: For tests.
         busy_timeout_ms: How long it waits for the write lock before that is a failure.
         preallocated_bytes: Room kept in `<database>.unsaved`.
+        envelope: Seals what is saved beside a clinic's database; None for a rehearsal.
         inline_group: How many operations an `InlineWriter` lets queue up.
     """
 
@@ -56,6 +57,7 @@ class WriterOptions:
     hooks: CommitHooks = NO_HOOKS
     busy_timeout_ms: int = WRITER_BUSY_MS
     preallocated_bytes: int = PREALLOCATED_BYTES
+    envelope: Envelope | None = None
     inline_group: int = 64
 
 
@@ -328,7 +330,9 @@ class _Committer:
         self.lost = 0
         self._connection = database.connect_writer(options.busy_timeout_ms)
         try:
-            self._unsaved = UnsavedFile.create(database.path, header, options.preallocated_bytes)
+            self._unsaved = UnsavedFile.create(
+                database.path, header, options.preallocated_bytes, options.envelope
+            )
         except RecordsError:
             self._connection.close()
             raise
