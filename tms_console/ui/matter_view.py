@@ -24,7 +24,7 @@ from tms_console.screens.matters import Act, Ask, Kind, MatterScreen
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.dose_plots import DosePlots
 from tms_console.ui.parts import Card, Finding, button, clear, set_state, words
-from tms_console.ui.scrolling import Scrolled, WordTable
+from tms_console.ui.scrolling import Scrolled, WordTable, breakable
 from tms_console.ui.theme import SPACE
 
 SIDE_PX = 336
@@ -78,7 +78,7 @@ class MatterView(QWidget):
         """Show this matter; what was entered for the same one stays."""
         same = self._matter == screen
         self._matter = screen
-        self.title.setText(screen.title)
+        self.title.setText(breakable(screen.title))
         clear(self._lead_words)
         for sentence in screen.lead:
             self._lead_words.addWidget(words(sentence))
@@ -171,8 +171,8 @@ class SignCard(Card):
         self.password.setAccessibleName("Password")
         self._fields.addWidget(self.password)
         self.answer = words("", "small", "bad")
-        self.answer.hide()
         self._fields.addWidget(self.answer)
+        self.answer.hide()
         for offer in screen.offers:
             kind = "primary" if offer.primary else ""
             made = button(offer.label, partial(self._press, offer.act), kind)
@@ -236,9 +236,9 @@ class AskRow(QWidget):
         self.field = QLineEdit()
         self.field.setPlaceholderText("Reason")
         self.field.setAccessibleName(f"Reason: {place}{ask.text}")
-        self.field.setVisible(ask.needs_reason)
         self.field.textEdited.connect(self._mark_it)
         column.addWidget(self.field)
+        self.field.setVisible(ask.needs_reason)
 
     def given(self) -> bool:
         """Return whether it is marked."""

@@ -66,8 +66,8 @@ class Card(QFrame):
         self.body.setContentsMargins(2 * SPACE, 2 * SPACE, 2 * SPACE, 2 * SPACE)
         self.body.setSpacing(SPACE)
         self.heading = words(heading.upper(), "label", wraps=False)
-        self.heading.setVisible(bool(heading))
         self.body.addWidget(self.heading)
+        self.heading.setVisible(bool(heading))
         if heading:
             self.setAccessibleName(heading)
 

@@ -1,4 +1,4 @@
-"""A column that scrolls when the window is low, and a table of words that never cuts one.
+"""A column that scrolls, a table and a list button of words that wrap and are never cut.
 
 They hold what they are given and know nothing of it.
 """
@@ -7,11 +7,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tms_console.ui.parts import clear, rule, words
 from tms_console.ui.theme import SPACE
+
+LONGEST_RUN = 16
+"""So many signs without a blank fit into the narrowest column."""
+
+
+def breakable(text: str) -> str:
+    """Return a text in which paths and long words may be broken; it looks the same."""
+    out, run = [], 0
+    for sign in text:
+        out.append(sign)
+        run = 0 if sign.isspace() or sign == "-" else run + 1
+        if sign in "/\\_.:" or run >= LONGEST_RUN:
+            out.append("\u200b")
+            run = 0
+    return "".join(out)
+
+
+class RowButton(QPushButton):
+    """A line of a list as a button that can be chosen, whose words wrap.
+
+    Attributes:
+        key: What it stands for.
+    """
+
+    def __init__(self, key: str, name: str, lines: Sequence[tuple[str, str, str]]) -> None:
+        """Show these lines, each a text, a role and a state as for `words`."""
+        super().__init__()
+        self.key = key
+        self.setProperty("kind", "row")
+        self.setCheckable(True)
+        self.setAutoDefault(False)
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+        fits = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        fits.setHeightForWidth(True)
+        self.setSizePolicy(fits)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(12, 10, 12, 10)
+        self._column.setSpacing(2)
+        for text, role, state in lines:
+            if text:
+                made = words(breakable(text), role, state)
+                made.setMinimumWidth(1)
+                made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+                self._column.addWidget(made)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return what its words need."""
+        return self._column.sizeHint()
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        """Return that wrapped words need more height in less width."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that the words need."""
+        return self._column.totalHeightForWidth(width)
 
 
 class Scrolled(QScrollArea):
@@ -65,6 +130,6 @@ class WordTable(QWidget):
         for number, row in enumerate(rows):
             self._grid.addWidget(rule(), 2 * number + 1, 0, 1, len(shares))
             for column, (text, role, state) in enumerate(row):
-                cell = words(text, role, state)
+                cell = words(breakable(text), role, state)
                 cell.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
                 self._grid.addWidget(cell, 2 * number + 2, column)

@@ -203,6 +203,15 @@ QComboBox QAbstractItemView { background: $panel; border: 1px solid $line;
     selection-background-color: $accent_ground; selection-color: $text; }
 QCheckBox, QRadioButton { spacing: 8px; background: transparent; }
 QCheckBox:focus, QRadioButton:focus { color: $accent; }
+QCheckBox::indicator { width: 16px; height: 16px; border: 2px solid $muted; border-radius: 4px;
+    background: $ground; }
+QCheckBox::indicator:focus { border-color: $text; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked:focus { border-color: $text; }
+QSpinBox QLineEdit, QSpinBox QLineEdit:focus { background: transparent; border: none;
+    padding: 0; }
+QSpinBox { padding-right: 26px; }
+QSpinBox::up-button, QSpinBox::down-button { width: 24px; border: none; background: transparent; }
 
 QTableView, QTreeView, QListView { background: $panel; border: 1px solid $line;
     border-radius: 8px; gridline-color: $line; alternate-background-color: $raised;

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -33,7 +31,7 @@ from tms_console.ui.page import Page
 from tms_console.ui.parts import Message, button, clear, set_state, words
 from tms_console.ui.policy_form import PolicyForm
 from tms_console.ui.prescribe import PrescribePart
-from tms_console.ui.scrolling import Scrolled
+from tms_console.ui.scrolling import RowButton, Scrolled
 from tms_console.ui.theme import SPACE
 
 LIST_PX = 280
@@ -168,7 +166,7 @@ class ApprovalsPage(Page):
             self._group.removeButton(old)
         clear(self.rows.column)
         for line in lines:
-            made = QueueButton(line)
+            made = _row_button(line)
             made.clicked.connect(partial(self._pressed, line))
             self._group.addButton(made)
             self.rows.column.addWidget(made)
@@ -205,7 +203,7 @@ class ApprovalsPage(Page):
     def _choose(self, line: QueueRow, _checked: bool = False) -> None:
         self._key = line.key
         for made in self._group.buttons():
-            if isinstance(made, QueueButton):
+            if isinstance(made, RowButton):
                 made.setChecked(made.key == line.key)
         viewer, zone = self.viewer(), "UTC" if self._screen is None else self._screen.zone
         self.bridge.read(
@@ -265,45 +263,12 @@ class ApprovalsPage(Page):
         self._read()
 
 
-class QueueButton(QPushButton):
-    """One line of the list, as a button whose words wrap."""
-
-    def __init__(self, line: QueueRow) -> None:
-        super().__init__()
-        self.key = line.key
-        self.setProperty("kind", "row")
-        self.setCheckable(True)
-        self.setAutoDefault(False)
-        self.setToolTip(f"{line.title}: {line.subtitle}")
-        fits = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        fits.setHeightForWidth(True)
-        self.setSizePolicy(fits)
-        self.setAccessibleName(
-            f"{line.title}: {line.subtitle}. {line.state_words}. {line.since}".strip()
-        )
-        self._column = column = QVBoxLayout(self)
-        column.setContentsMargins(12, 10, 12, 10)
-        column.setSpacing(2)
-        for text, role, state in (
-            (line.title, "strong", ""),
-            (line.subtitle, "muted", ""),
-            (f"{SIGNS[line.state]} {line.state_words}", "small", line.state),
-            (line.since, "small", ""),
-        ):
-            if text:
-                made = words(text, role, state)
-                made.setMinimumWidth(1)  # long words wrap, or are shown by the tool tip
-                made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-                column.addWidget(made)
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return what its words need."""
-        return self._column.sizeHint()
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        """Return that wrapped words need more height in less width."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """Return the height that the words need."""
-        return self._column.totalHeightForWidth(width)
+def _row_button(line: QueueRow) -> RowButton:
+    name = f"{line.title}: {line.subtitle}. {line.state_words}. {line.since}".strip()
+    lines = (
+        (line.title, "strong", ""),
+        (line.subtitle, "muted", ""),
+        (f"{SIGNS[line.state]} {line.state_words}", "small", line.state),
+        (line.since, "small", ""),
+    )
+    return RowButton(line.key, name, lines)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLineEdit,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -35,7 +34,7 @@ from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import OWN_BUTTON, SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, words
-from tms_console.ui.scrolling import Scrolled
+from tms_console.ui.scrolling import RowButton, Scrolled, breakable
 from tms_console.ui.theme import SPACE
 from tms_console.ui.trend import TemperatureTrend
 
@@ -267,12 +266,8 @@ class DevicePage(Page):
         for choice in (*screens.emulator_choices(), *ports):
             used = choice.order == self.bridge.device.order
             told = f"{choice.subtitle} · in use" if used else choice.subtitle
-            made = QPushButton(f"{choice.title}\n{told}")
-            made.setProperty("kind", "row")
-            made.setCheckable(True)
-            made.setAutoDefault(False)
-            made.setToolTip(f"{choice.title}: {told}")
-            made.setAccessibleName(f"{choice.title}: {told}")
+            lines = ((choice.title, "strong", ""), (told, "small", ""))
+            made = RowButton(choice.title, f"{choice.title}: {told}", lines)
             made.setChecked(choice == self._choice)
             made.clicked.connect(partial(self._pick, choice))
             self._group.addButton(made)
@@ -281,7 +276,7 @@ class DevicePage(Page):
     def _show(self) -> None:
         screen, link = self.screen_now, self.bridge.link
         running = link.running
-        self.name_words.setText(self._choice.title)
+        self.name_words.setText(breakable(self._choice.title))
         self.look_button.setText("Disconnect" if screen.looking else "Connect")
         self.look_button.setEnabled(not running)
         mayor = self.bridge.may(Permission.DELIVER_SESSION)
@@ -311,7 +306,7 @@ class DevicePage(Page):
             if not step.passed:
                 raw = f"Bytes received: {step.raw}" if step.raw else "No bytes were received."
             state = "good" if step.passed else "bad"
-            self._steps.addWidget(Finding(f"{step.name}: {step.sentence}", state, raw))
+            self._steps.addWidget(Finding(breakable(f"{step.name}: {step.sentence}"), state, raw))
 
     def _show_facts(self, screen: DeviceScreen) -> None:
         facts = screen.facts
@@ -330,17 +325,17 @@ class DevicePage(Page):
         simulated = self._choice.simulated
         self.test_card.setVisible(simulated and self.bridge.may(Permission.REHEARSE))
         self.test_button.setEnabled(not running)
-        self.disarm_button.setEnabled(not simulated)
+        self.disarm_button.setVisible(not simulated)
         self.disarm_words.setText(
             "This emulator lives only while it is looked at, and is disarmed when it is let go."
             if simulated
-            else f"Writes “disarm” to {self._choice.title}, whatever is there and in whatever "
-            "state it is."
+            else f"Writes “disarm” to {breakable(self._choice.title)}, whatever is there and in "
+            "whatever state it is."
         )
         told = screen.disarm
         self.disarm_told.setVisible(told is not None or bool(self.disarm_told.text()))
         if told is not None:
-            self.disarm_told.setText(told.sentence)
+            self.disarm_told.setText(breakable(told.sentence))
             set_state(self.disarm_told, "good" if told.confirmed else "bad")
 
     @Slot()

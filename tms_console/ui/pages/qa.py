@@ -39,7 +39,7 @@ from tms_console.ui.bridge import Bridge
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, words
-from tms_console.ui.scrolling import Scrolled, WordTable
+from tms_console.ui.scrolling import Scrolled, WordTable, breakable
 from tms_console.ui.theme import SPACE
 
 FORM_PX = 340
@@ -320,7 +320,9 @@ class QaPage(Page):
     def _saved(self, report: SavedReport) -> None:
         self.report = report
         self.report_told.setText(
-            f"Saved: {report.json_path} and {report.text_path.name}. SHA-256 {report.digest}"
+            breakable(
+                f"Saved: {report.json_path} and {report.text_path.name}. SHA-256 {report.digest}"
+            )
         )
 
     def _unsaved(self, error: Exception) -> None:
