@@ -275,6 +275,15 @@ def test_a_first_password_makes_one_key(ledger: Ledger, root: Held) -> None:
     assert may_approve(ledger, own)
 
 
+def test_a_first_password_after_a_reset_makes_one_key_too(ledger: Ledger, root: Held) -> None:
+    physician = ledger.add("physician", Role.PHYSICIAN, root)
+    first = ledger.first_password(physician.person, root, after_reset=True)
+    ledger.own_password(first, after_reset=True, end=False)
+    again = ledger.own_password(first, after_reset=True, end=False)
+
+    assert "was used before" in ledger.rejected()[again.uid]
+
+
 def test_a_first_password_left_over_makes_no_second_key_that_may_approve(
     ledger: Ledger, root: Held
 ) -> None:

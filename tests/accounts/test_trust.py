@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,12 +26,13 @@ from tms_console.accounts.login import log_in
 from tms_console.accounts.own_key import change_password
 from tms_console.accounts.signatures import RULES, Meaning
 from tms_console.accounts.station import Station
+from tms_console.records import registry, seals
 from tms_console.records.audit import row_hash
 from tms_console.records.canonical import Json
-from tms_console.records.clinical import RecordKind
+from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.connections import raw_connection
 from tms_console.records.database import Database, open_database
-from tms_console.records.errors import NotAsLeft
+from tms_console.records.errors import NotAsLeft, WriteFailed
 from tms_console.records.heads import ChainHead, KeptHeads, head_path, keep_head, kept_heads
 from tms_console.records.values import new_uid
 from tms_console.records.verify import verify
@@ -564,6 +566,52 @@ def test_another_databases_anchor_fits_nothing(world: World) -> None:
         trust.read_trusted(connection, station.database, anchor, None)
 
     assert refusal.value.code == "foreign"
+
+
+def test_the_chain_must_end_where_the_links_end(world: World) -> None:
+    """The head that was compared with what is remembered, and no other."""
+    database, anchor = world.station.database, world.station.anchor.public
+    with database.reading() as connection:
+        head = vouching.read_head(connection, database.uid, database.console_uid)
+        earlier = replace(head, seq=head.seq - 1)
+        with pytest.raises(NotTrusted, match="is not where the record ends") as refusal:
+            trust.read_trusted(connection, database, anchor, KeptHeads(earlier, earlier), earlier)
+
+    assert refusal.value.code == "rewritten"
+
+
+def test_a_seal_that_cannot_be_written_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "BUSY_MS", 1)
+    connection = raw_connection(world.path)
+    connection.isolation_level = None
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(WriteFailed, match="kept the database locked"):
+            world.station.seal("anything")
+    finally:
+        connection.close()
+
+
+def test_a_seal_gives_up_when_others_write_all_the_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It signs what it looked at, and never what somebody wrote between looking and signing."""
+    real, looks = registry.newest_record, []
+
+    def somebody_writes(*args: Any) -> StoredRecord | None:
+        looks.append(args)
+        found = real(*args)
+        add_patient(world, f"w{len(looks)}", f"W-{len(looks)}")
+        return found
+
+    monkeypatch.setattr(seals, "newest_record", somebody_writes)
+    monkeypatch.setattr(seals, "MOST_TRIES", 3)
+
+    with pytest.raises(WriteFailed, match="others write all the time"):
+        world.station.seal("anything")
+    assert len(looks) == 3
 
 
 def test_a_seal_of_another_database_is_none_of_ours(world: World) -> None:

@@ -16,9 +16,11 @@ from tms_console.records.audit import genesis_hash, row_hash
 from tms_console.records.canonical import canonical_text
 from tms_console.records.clinical import RecordKind
 from tms_console.records.clinical_tables import RECORDS
+from tms_console.records.connections import reading
 from tms_console.records.database import Database
 from tms_console.records.heads import STATE_VARIABLE, head_path
 from tms_console.records.operations import new_uid
+from tms_console.records.registry import registry_rows
 from tms_console.records.transactions import write_now
 from tms_console.records.verify import verify
 
@@ -277,6 +279,38 @@ def test_values_of_a_wrong_kind_are_findings_and_no_crash(
     assert "table policy: it was altered" in words
     assert f"policy {template.of[RecordKind.POLICY]}" in words or "the file" in words
     words.encode()
+
+
+@pytest.mark.parametrize(("detail", "sound"), [("no JSON", False), ("[]", True), ("{}", True)])
+def test_a_row_of_the_registry_that_cannot_be_read_is_not_sound(
+    template: Template, path: Path, detail: str, sound: bool
+) -> None:
+    with tampering(path) as connection:
+        cursor = connection.execute("SELECT * FROM audit WHERE seq = 2")
+        names = [one[0] for one in cursor.description]
+        row = dict(zip(names, cursor.fetchone(), strict=True)) | {"detail": detail}
+        connection.execute(
+            "UPDATE audit SET detail = ?, hash = ? WHERE seq = 2", (detail, row_hash(row))
+        )
+    with reading(path) as connection:
+        read = next(registry_rows(connection, template.database.console_uid))
+
+    assert (read.seq, read.detail, read.sound) == (2, {}, sound)
+
+
+def test_a_credential_that_holds_no_text_is_a_finding_and_no_crash(
+    template: Template, path: Path
+) -> None:
+    with tampering(path) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, 'STRICT, ', '') WHERE name = 'credential'"
+        )
+        connection.execute("PRAGMA writable_schema = RESET")
+        connection.execute("UPDATE credential SET salt = x'00ff'")
+
+    user = template.of[RecordKind.USER]
+    assert f"credential of user {user}: it is not what was entered" in said(path)
 
 
 def test_the_chain_of_a_second_console_is_kept_beside_the_first(
