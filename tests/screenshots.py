@@ -35,6 +35,7 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
     """Take the pictures of one size."""
     from tms_console.accounts.login import log_in  # noqa: PLC0415 - Qt after the environment
     from tms_console.accounts.station import open_station  # noqa: PLC0415
+    from tms_console.clinic.patients import patients  # noqa: PLC0415
     from tms_console.delivery.order import EmulatorOrder  # noqa: PLC0415
     from tms_console.demonstration import PEOPLE  # noqa: PLC0415
     from tms_console.demonstration_people import PHYSICIAN, QA, TECHNICIAN  # noqa: PLC0415
@@ -50,6 +51,9 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
     shell.resize(width, height)
     shell.show()
     OUT.mkdir(parents=True, exist_ok=True)
+    with station.trusting() as trusted:
+        chosen = patients(trusted)[5].patient_uid
+    bridge.set_patient(chosen)
     for name, tokens in THEMES.items():
         bridge.set_login(None)
         bridge.set_theme(tokens)

@@ -236,8 +236,8 @@ COURSES = (
         15,
         (11, 15),
         47,
-        moves=(1,),
-        re_measured=(6,),
+        moves=(1, 0),
+        re_measured=(6, 11),
         changes={9: (Medication("venlafaxine", "225 mg"),)},
         happened=(
             Happened(

@@ -294,7 +294,7 @@ class Story:
 
     def _acts_of(self, one: _Patient) -> Iterator[_Act]:
         course, first = one.course, one.days[0]
-        begins = self._at(first, 8) - timedelta(days=4)
+        begins = self._at(first, 8) - timedelta(days=2)
         if not course.given:
             begins = self._now - timedelta(hours=20)
         hour = timedelta(hours=1)

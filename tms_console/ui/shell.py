@@ -269,9 +269,9 @@ class Shell(QMainWindow):
             f"{device.name} · {word}", "warn" if device.simulated else "good"
         )
         self.status_right.setText(f"{device.name}, {word}")
-        kind = "Demonstration" if self._bridge.demonstration else "Recording"
+        kind = "Demonstration in" if self._bridge.demonstration else "Recording to"
         path = self._bridge.station.database.path
-        self.status_left.setText(f"●  {kind} to {path.name} · all writes durable")
+        self.status_left.setText(f"●  {kind} {path.name} · all writes durable")
 
     @Slot(object)
     def show_session(self, view: SessionView) -> None:

@@ -190,6 +190,10 @@ QToolButton[kind="rail"] { background: transparent; border: 1px solid transparen
     color: $muted; }
 QToolButton[kind="rail"]:checked { background: $accent_ground; color: $accent; }
 QToolButton[kind="rail"]:focus { border: 2px solid $accent; padding: 7px 1px; }
+QPushButton[kind="tab"] { background: transparent; border-color: transparent; color: $muted;
+    padding: 6px 10px; font-size: $size_small; }
+QPushButton[kind="tab"]:checked { background: $accent_ground; color: $accent; }
+QPushButton[kind="tab"]:focus { border: 2px solid $accent; padding: 5px 9px; }
 QPushButton[kind="row"] { text-align: left; background: $panel; padding: 10px 12px; }
 QPushButton[kind="row"]:checked { background: $accent_ground; border-color: $accent; }
 
@@ -217,6 +221,7 @@ QTableView, QTreeView, QListView { background: $panel; border: 1px solid $line;
     border-radius: 8px; gridline-color: $line; alternate-background-color: $raised;
     selection-background-color: $accent_ground; selection-color: $text; outline: 0; }
 QTableView:focus, QTreeView:focus, QListView:focus { border: 2px solid $accent; }
+QTableView::item { padding: 4px 8px; }
 QHeaderView::section { background: $panel; color: $muted; border: none;
     border-bottom: 1px solid $line; padding: 8px; font-size: $size_small; }
 QTableCornerButton::section { background: $panel; border: none; }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tms_console.ui.page import Page
 from tms_console.ui.pages.approvals import ApprovalsPage
 from tms_console.ui.pages.device import DevicePage
+from tms_console.ui.pages.patients import PatientsPage
 from tms_console.ui.pages.qa import QaPage
 from tms_console.ui.pages.today import TodayPage
 
-PAGES: list[type[Page]] = [TodayPage, ApprovalsPage, DevicePage, QaPage]
+PAGES: list[type[Page]] = [TodayPage, PatientsPage, ApprovalsPage, DevicePage, QaPage]
 """The pages of the rail, from above."""
