@@ -170,7 +170,8 @@ def test_a_treatment_resumed_the_same_day_goes_on_and_is_one_session_of_the_cour
             first.result.session_uid,
             second.result.session_uid,
         ]
-        assert sitting.pulses == len(first.emulator.fired) + 6
+        may_have_been = [one for one in first.pulses if one.outcome in {"delivered", "unknown"}]
+        assert sitting.pulses == len(may_have_been) + 6
     assert found(ready.station.database.path) == {}
     challenge = new_challenge()
     start_order = ready.start_order(challenge, session_number=2)
@@ -184,8 +185,12 @@ def test_a_session_stopped_before_its_first_pulse_is_no_session_and_the_next_is_
 ) -> None:
     """Resuming it must not be a way around the pause, and the count, between two sessions."""
     controls = Controls()
-    controls.stop("too early")
-    first = ready.treat(controls=controls)
+
+    def stop(snapshot: Snapshot) -> None:
+        if snapshot.state == "checking":
+            controls.stop("too early")
+
+    first = ready.treat(controls=controls, publish=stop)
     assert (first.state, len(first.commands)) == ("stopped", 0)
     second = resumed(ready, first)
     assert second.state == "completed"
@@ -327,7 +332,7 @@ def test_a_session_without_ear_protection_is_refused(ready: Ready) -> None:
 
 
 def test_an_absolute_item_needs_a_physician_who_clears_it(ready: Ready) -> None:
-    ready.fill_in("screening", {**NO_SCREENING, "neurostimulator": True})
+    ready.fill_in("screening", {**NO_SCREENING, "cochlear_implant": True})
     require_refused(ready.treat(), "not cleared by a physician")
 
 
@@ -451,7 +456,7 @@ def test_after_its_end_a_session_takes_no_more_remarks(ready: Ready) -> None:
 
 
 def test_what_concerns_nothing_of_the_session_does_not_end_it(ready: Ready) -> None:
-    """Another window adds a patient's answers and a new threshold: they are for the next session."""
+    """Another window adds answers and a new threshold: they are for the next session."""
 
     def add() -> None:
         ready.fill_in("ears", {**EARS, "patient_protected": False})

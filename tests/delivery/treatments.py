@@ -198,7 +198,9 @@ FRESH_FOR_S = 300
 """The forms of a copy must be of the last hour."""
 
 
-def make_ready(folder: Path, band: RemeasureBand | None = None, *, short: bool = False) -> Ready:
+def make_ready(
+    folder: Path, band: RemeasureBand | None = None, *, short: bool = False, trains: int = 3
+) -> Ready:
     """Return a practice in which one session may be given now; the clock is the real one.
 
     Every call gives a copy of the first one's files and logins, in this test's own folders.
@@ -206,13 +208,14 @@ def make_ready(folder: Path, band: RemeasureBand | None = None, *, short: bool =
     Args:
         folder: Where.
         band: Within which another threshold may be used.
-        short: Three trains of six pulses, four seconds apart, instead of iTBS 600.
+        short: Trains of six pulses, four seconds apart, instead of iTBS 600.
+        trains: How many of them.
     """
-    name = repr((band, short))
+    name = repr((band, short, trains))
     if name not in _kept or time.monotonic() - _kept[name].made_s > FRESH_FOR_S:
         first = folder / "ready"
         first.mkdir()
-        made = _make(first, band, short=short)
+        made = _make(first, band, trains if short else 0)
         copy_of(made.station.database.path)  # moves the log into the file
         _kept[name] = _Kept(made, _read(first), time.monotonic())
     kept = _kept[name]
@@ -265,7 +268,7 @@ def _places(folder: Path) -> dict[str, Path]:
 def make_unrelated(folder: Path, purpose: Purpose = Purpose.CLINIC) -> Ready:
     """Return another clinic, of other people and keys, in which one session may be given now."""
     folder.mkdir()
-    return _ready(_new_practice(folder, purpose), None, short=True)
+    return _ready(_new_practice(folder, purpose), None, 3)
 
 
 def _new_practice(folder: Path, purpose: Purpose) -> Practice:
@@ -286,31 +289,30 @@ def _new_practice(folder: Path, purpose: Purpose) -> Practice:
     return Practice(clinic, patient_uid, "", second)
 
 
-def _make(folder: Path, band: RemeasureBand | None, *, short: bool) -> Ready:
-    return _ready(make_practice(folder), band, short=short)
+def _make(folder: Path, band: RemeasureBand | None, trains: int) -> Ready:
+    return _ready(make_practice(folder), band, trains)
 
 
-def shortened(made: Prescription) -> Prescription:
-    """Return the same with three trains of two bursts."""
-    pattern = BlockPattern(
-        Train(2, Fraction(5), THETA), 3, Interval(Fraction(4), Convention.GAP), None
-    )
+def shortened(made: Prescription, trains: int) -> Prescription:
+    """Return the same with a few trains of two bursts."""
+    rest = Interval(Fraction(4), Convention.GAP) if trains > 1 else None
+    pattern = BlockPattern(Train(2, Fraction(5), THETA), trains, rest, None)
     block = replace(made.session.blocks[0], pattern=pattern)
     return replace(
         made,
         session=replace(made.session, blocks=(block,)),
-        course=replace(made.course, most_pulses_a_day=18),
+        course=replace(made.course, most_pulses_a_day=6 * trains),
     )
 
 
-def _ready(practice: Practice, band: RemeasureBand | None, *, short: bool = False) -> Ready:
+def _ready(practice: Practice, band: RemeasureBand | None, trains: int) -> Ready:
     practice.clinic.wall.set("")
     uid = practice.measure(45, ago(days=1))
     ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
     ready.policy()
     ready.made = ready.prescription(band)
-    if short:
-        ready.made = shortened(ready.made)
+    if trains:
+        ready.made = shortened(ready.made, trains)
     propose(ready.station, ready.technician, ready.made)
     ready.approve(ready.made)
     ready.fill_in_all()
