@@ -319,7 +319,11 @@ def test_who_cannot_sign_the_order_starts_nothing(tmp_path: Path) -> None:
 def test_a_process_that_cannot_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-c", "raise SystemExit(7)"]
     monkeypatch.setattr("tms_console.delivery.client.delivery_command", lambda _first: command)
-    over = main.run_treatment(pytest.fail, lambda _: None)
+
+    def never(_challenge: Challenge) -> SessionOrder:
+        raise AssertionError("nobody asked for an order")
+
+    over = main.run_treatment(never, lambda _: None)
     assert over.state is None
     assert "could not start (status 7); nothing began" in over.reason
 
