@@ -62,28 +62,35 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
             bridge.set_login(log_in(station, who.login, who.password))
             for page in _pages(window, who is TECHNICIAN):
                 bridge.go(page)
+                _settle(window)
+                if page == "records":
+                    window.shell.stack.currentWidget().table.selectRow(1)
                 _save(qt, window, f"{page}-{who.role}-{name}", (width, height, scale), only)
     window.close()
 
 
-def _pages(window, technician: bool) -> list[str]:  # noqa: ANN001, FBT001
-    shown = [name for name, one in window.shell._rail_buttons.items() if not one.isHidden()]  # noqa: SLF001
+def _pages(window, technician: bool) -> list[str]:
+    shown = [name for name, one in window.shell._rail_buttons.items() if not one.isHidden()]
     return shown if technician else [one for one in shown if one not in {"today", "patients"}]
 
 
-def _save(qt, window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:  # noqa: ANN001
+def _save(qt, window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
     if only and not name.startswith(only):
         return
+    _settle(window)
+    width, height, scale = size
+    window.shell.grab().save(str(OUT / f"{name}-{width}x{height}@{scale}.png"))
+
+
+def _settle(window) -> None:
     from PySide6.QtTest import QTest  # noqa: PLC0415 - Qt after the environment
 
     worker, waited_ms = window.bridge.worker, 0
     QTest.qWait(150)
-    while worker._waiting and waited_ms < LOOK_FOR_MS:  # noqa: SLF001
+    while worker._waiting and waited_ms < LOOK_FOR_MS:
         QTest.qWait(50)
         waited_ms += 50
     QTest.qWait(150)
-    width, height, scale = size
-    window.shell.grab().save(str(OUT / f"{name}-{width}x{height}@{scale}.png"))
 
 
 def main() -> None:

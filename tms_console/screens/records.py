@@ -40,6 +40,7 @@ AUDIT_PAGE = 500
 MOST_SHOWN = 200
 """Findings of a verification that are shown; the number of all is said."""
 NOBODY = "-"
+_TIMES = ("intensity_pct_mso", "planned_ns", "commanded_ns", "observed_ns")
 SESSION_COLUMNS = ("When", "Patient", "End", "Given", "Unknown", "Device", "Why it ended")
 SESSION_WIDTHS = (150, 190, 110, 70, 80, 150, 220)
 
@@ -97,15 +98,17 @@ class CheckScreen:
     reach: str
 
 
-def sessions_table(trusted: Trusted, wall: str, role: Role) -> Table:
+def sessions_table(trusted: Trusted, wall: str, role: Role, text: str = "") -> Table:
     """Return every session, the newest first; names only for who may read patients' records.
 
     Args:
         trusted: The record.
         wall: Wall time.
         role: Who looks.
+        text: Words of which each must be in a row; "" for every row.
     """
     zone, today = _place(trusted, wall)
+    words = text.casefold().split()
     names: Mapping[str, str] = {}
     if allowed(role, Permission.READ_PATIENTS):
         every = (*patients(trusted), *patients(trusted, closed=True))
@@ -115,7 +118,15 @@ def sessions_table(trusted: Trusted, wall: str, role: Role) -> Table:
         _session_line(one, names.get(bindings.patient_uid(one) or "", NOBODY), zone, today)
         for one in reversed(trusted.sessions.values())
     ]
-    return Table(SESSION_COLUMNS, tuple(lines), SESSION_WIDTHS, 2, "No session is on record yet.")
+    if words:
+        lines = [one for one in lines if _has(one, words)]
+    empty = f"No session is found for {text.strip()!r}." if words else "No session is on record."
+    return Table(SESSION_COLUMNS, tuple(lines), SESSION_WIDTHS, 2, empty)
+
+
+def _has(line: Line, words: list[str]) -> bool:
+    told = " ".join(line.cells).casefold()
+    return all(word in told for word in words)
 
 
 def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) -> Line:
@@ -206,12 +217,14 @@ def lateness_of(pulses: PulseTable) -> Lateness:
 
 def pulses_table(pulses: PulseTable) -> Table:
     """Return every pulse as words; a time that nobody saw stays empty."""
+    missing = {name: np.ma.getmaskarray(getattr(pulses, name)) for name in _TIMES}
 
-    def ms(values: np.ma.MaskedArray, row: int) -> str:  # type: ignore[type-arg]
-        return "" if values.mask[row] else f"{values.data[row] / 1e6:.3f}"
+    def ms(name: str, row: int) -> str:
+        return "" if missing[name][row] else f"{getattr(pulses, name).data[row] / 1e6:.3f}"
 
-    def plain(values: np.ma.MaskedArray, row: int) -> str:  # type: ignore[type-arg]
-        return "" if values.mask[row] else str(values.data[row])
+    def percent(row: int) -> str:
+        known = not missing["intensity_pct_mso"][row]
+        return str(pulses.intensity_pct_mso.data[row]) if known else ""
 
     lines = tuple(
         Line(
@@ -219,10 +232,12 @@ def pulses_table(pulses: PulseTable) -> Table:
             (
                 str(number),
                 str(pulses.train[row] or ""),
-                plain(pulses.intensity_pct_mso, row),
-                ms(pulses.planned_ns, row),
-                ms(pulses.commanded_ns, row),
-                ms(pulses.observed_ns, row),
+                ""
+                if missing["intensity_pct_mso"][row]
+                else str(pulses.intensity_pct_mso.data[row]),
+                ms("planned_ns", row),
+                ms("commanded_ns", row),
+                ms("observed_ns", row),
                 str(pulses.outcome[row]).replace("_", " "),
                 str(pulses.evidence[row]),
             ),

@@ -7,6 +7,7 @@ nothing; reading and writing happen in its worker.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -72,6 +73,10 @@ class Bridge(QObject):
         self.demonstration = demonstration
         self.link = DeliveryLink(self)
         self.worker = Worker(self)
+        self.long_work = Worker(self)
+        """For what takes long, such as a verification: it never holds up reading."""
+        self.closing = threading.Event()
+        """Set when the window goes: long work asks it and gives up."""
         self.login: Login | None = None
         self.patient_uid = ""
         self.device = device
@@ -172,5 +177,7 @@ class Bridge(QObject):
 
     def close(self) -> None:
         """End the delivering process and the worker; before the application ends."""
+        self.closing.set()
         self.link.close()
         self.worker.close()
+        self.long_work.close()

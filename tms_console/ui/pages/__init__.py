@@ -7,7 +7,8 @@ from tms_console.ui.pages.approvals import ApprovalsPage
 from tms_console.ui.pages.device import DevicePage
 from tms_console.ui.pages.patients import PatientsPage
 from tms_console.ui.pages.qa import QaPage
+from tms_console.ui.pages.records import RecordsPage
 from tms_console.ui.pages.today import TodayPage
 
-PAGES: list[type[Page]] = [TodayPage, PatientsPage, ApprovalsPage, DevicePage, QaPage]
+PAGES: list[type[Page]] = [TodayPage, PatientsPage, ApprovalsPage, DevicePage, RecordsPage, QaPage]
 """The pages of the rail, from above."""

@@ -1,0 +1,280 @@
+"""The record: sessions with their pulses, the audit trail, verification and backups."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from protocols.canonical import moment_of
+from tms_console.accounts.roles import Permission
+from tms_console.accounts.trust import Trusted
+from tms_console.records.upkeep import backup_due, newest_backup
+from tms_console.screens.records import (
+    SessionDetail,
+    audit_table,
+    session_detail,
+    sessions_table,
+)
+from tms_console.screens.tables import Table
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.lateness import LatenessPlot
+from tms_console.ui.page import Page
+from tms_console.ui.parts import Card, Fact, Finding, Message, button, fill, words
+from tms_console.ui.record_checks import RecordChecks
+from tms_console.ui.tables import WordsView
+from tms_console.ui.theme import SPACE
+
+SESSIONS, AUDIT, CHECKS = "Sessions", "Audit trail", "Check and backup"
+TYPED_MS = 200
+DETAIL_PX = 460
+
+
+class RecordsPage(Page):
+    """What was done, and whether the record of it is whole."""
+
+    name = "records"
+    title = "Records"
+    icon = "records"
+    needs = (Permission.READ_SESSIONS, Permission.VERIFY_RECORDS, Permission.MAKE_BACKUP)
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        self._in_view, self._tab, self._oldest = False, SESSIONS, 0
+        self.tabs = QHBoxLayout()
+        self.tabs.setSpacing(SPACE // 2)
+        self._group = QButtonGroup(self)
+        self._buttons = {}
+        for name in (SESSIONS, AUDIT, CHECKS):
+            made = button(name, partial(self.show_tab, name), "tab")
+            made.setCheckable(True)
+            self._group.addButton(made)
+            self._buttons[name] = made
+            self.tabs.addWidget(made)
+        self.tabs.addStretch(1)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Filter: patient, day, state, device")
+        self.search.setAccessibleName("Filter the sessions")
+        self.search.setClearButtonEnabled(True)
+        self.search.setFixedWidth(300)
+        self.tabs.addWidget(self.search)
+        self.column.addLayout(self.tabs)
+        self.failure = QVBoxLayout()
+        self.column.addLayout(self.failure)
+        self.pages = QStackedWidget()
+        self.checks = RecordChecks(bridge)
+        for one in (self._sessions(), self._audit(), self.checks):
+            self.pages.addWidget(one)
+        self.column.addWidget(self.pages, 1)
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(TYPED_MS)
+        self._typed.timeout.connect(self.look)
+        self.search.textChanged.connect(lambda _text: self._typed.start())
+        bridge.record_changed.connect(self.look_if_shown)
+        bridge.theme_changed.connect(self._show_theme)
+
+    # Its parts
+
+    def _sessions(self) -> QWidget:
+        part = QWidget()
+        row = QHBoxLayout(part)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * SPACE)
+        self.table = WordsView("Sessions", self.bridge.tokens)
+        self.table.selectionModel().currentRowChanged.connect(self.read_session)
+        row.addWidget(self.table, 3)
+        self.detail = Card("Session")
+        self.detail.setFixedWidth(DETAIL_PX)
+        self.facts = QVBoxLayout()
+        self.facts.setSpacing(0)
+        self.plot = LatenessPlot(self.bridge.tokens)
+        self.pulses = WordsView("Pulses of the session", self.bridge.tokens)
+        self.events = WordsView("Events of the session", self.bridge.tokens)
+        self.detail_tabs = QHBoxLayout()
+        self.detail_pages = QStackedWidget()
+        first = QWidget()
+        column = QVBoxLayout(first)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self.facts)
+        column.addWidget(words("LATENESS OF EACH COMMAND", "label"))
+        column.addWidget(self.plot)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(first)
+        area.setAccessibleName("Numbers of the session")
+        for one in (area, self.pulses, self.events):
+            self.detail_pages.addWidget(one)
+        group = QButtonGroup(self)
+        for number, name in enumerate(("Numbers", "Pulses", "Events")):
+            made = button(name, partial(self.detail_pages.setCurrentIndex, number), "tab")
+            made.setCheckable(True)
+            made.setChecked(number == 0)
+            group.addButton(made)
+            self.detail_tabs.addWidget(made)
+        self.detail_tabs.addStretch(1)
+        self.detail.body.addLayout(self.detail_tabs)
+        self.detail.body.addWidget(self.detail_pages, 1)
+        self.right = QStackedWidget()
+        self.right.setFixedWidth(DETAIL_PX)
+        self.right.addWidget(Message("Choose a session", "Its pulses and events are shown here."))
+        self.right.addWidget(self.detail)
+        row.addWidget(self.right, 2)
+        return part
+
+    def _audit(self) -> QWidget:
+        part = Card()
+        self.chain = WordsView("Audit trail", self.bridge.tokens)
+        part.body.addWidget(self.chain, 1)
+        row = QHBoxLayout()
+        self.older = button("Older rows", lambda: self._read_audit(self._oldest))
+        self.newest = button("Newest rows", lambda: self._read_audit(None))
+        row.addWidget(words("Each row names the hash of the one before it.", "small"), 1)
+        row.addWidget(self.newest)
+        row.addWidget(self.older)
+        part.body.addLayout(row)
+        return part
+
+    # Reading
+
+    def entered(self) -> None:
+        """Show the last tab that who is logged in may see."""
+        self._in_view = True
+        may_read = self.bridge.may(Permission.READ_SESSIONS)
+        for name in (SESSIONS, AUDIT):
+            self._buttons[name].setVisible(may_read)
+        self.show_tab(self._tab if may_read else CHECKS)
+
+    def left(self) -> None:
+        """Read no more."""
+        self._in_view = False
+        self._typed.stop()
+
+    @Slot(str)
+    def show_tab(self, name: str) -> None:
+        """Show one part of the page."""
+        self._tab = name
+        self._buttons[name].setChecked(True)
+        self.pages.setCurrentIndex((SESSIONS, AUDIT, CHECKS).index(name))
+        self.search.setVisible(name == SESSIONS)
+        self.look()
+
+    @Slot()
+    def look_if_shown(self) -> None:
+        """Read again if somebody wrote something."""
+        if self._in_view:
+            self.look()
+
+    @Slot()
+    def look(self) -> None:
+        """Read what the tab in view shows."""
+        fill(self.failure, [])
+        if self._tab == SESSIONS:
+            self._read_sessions()
+        elif self._tab == AUDIT:
+            self._read_audit(None)
+        else:
+            self._read_due()
+
+    def _read_sessions(self) -> None:
+        login, text = self.bridge.login, self.search.text()
+        if login is None:
+            return
+
+        def build(trusted: Trusted, wall: str) -> Table:
+            return sessions_table(trusted, wall, login.role, text)
+
+        self.bridge.read(self, build, self.show_sessions, self.show_failure)
+
+    def _read_audit(self, before: int | None) -> None:
+        database = self.bridge.station.database
+        self.bridge.read(
+            self,
+            lambda trusted, wall: audit_table(trusted, database, wall, before),
+            self.show_audit,
+            self.show_failure,
+        )
+
+    def _read_due(self) -> None:
+        database = self.bridge.station.database
+
+        def build(_trusted: Trusted, wall: str) -> tuple[str, bool]:
+            newest, due = newest_backup(database), backup_due(database, moment_of(wall))
+            told = "There is no backup yet." if newest is None else f"The last: {newest.at[:16]}."
+            return f"{told} {'One is due.' if due else 'The next is due tomorrow.'}", due
+
+        self.bridge.read(
+            self, build, lambda told: self.checks.show_due(told[0], due=told[1]), self.show_failure
+        )
+
+    @Slot()
+    def read_session(self) -> None:
+        """Read the session that was chosen."""
+        line, database = self.table.chosen, self.bridge.station.database
+        if line is None:
+            return
+        uid = line.key
+        self.bridge.read(
+            self,
+            lambda trusted, wall: session_detail(trusted, database, uid, wall),
+            self.show_session,
+            self.show_failure,
+        )
+
+    # Showing
+
+    @Slot(object)
+    def show_sessions(self, table: Table) -> None:
+        """Display the sessions."""
+        self.table.selectionModel().blockSignals(True)
+        self.table.show_table(table, self.bridge.tokens)
+        self.table.selectionModel().blockSignals(False)
+        number = len(table.lines)
+        self.bridge.say_subtitle(f"{number:,} sessions" if number else table.empty)
+
+    @Slot(object)
+    def show_session(self, detail: SessionDetail) -> None:
+        """Display one session, if it is still the chosen one."""
+        line = self.table.chosen
+        if line is None or line.key != detail.uid:
+            return
+        self.detail.heading.setText(detail.title.upper())
+        self.detail.heading.show()
+        made = []
+        for label, value, state in detail.facts:
+            one = Fact(label)
+            one.show_value(value, state)
+            made.append(one)
+        fill(self.facts, made)
+        self.plot.show_lateness(detail.lateness)
+        self.pulses.show_table(detail.pulses, self.bridge.tokens)
+        self.events.show_table(detail.events, self.bridge.tokens)
+        self.right.setCurrentWidget(self.detail)
+
+    @Slot(object)
+    def show_audit(self, table: Table) -> None:
+        """Display a page of the audit chain."""
+        if not table.lines:
+            return
+        self._oldest = int(table.lines[-1].key)
+        self.older.setEnabled(self._oldest > 1)
+        self.chain.show_table(table, self.bridge.tokens)
+        self.bridge.say_subtitle(f"rows {self._oldest:,} to {int(table.lines[0].key):,}")
+
+    @Slot(str)
+    def show_failure(self, sentence: str) -> None:
+        """Say that the record cannot be shown, and what to do."""
+        text = f"{sentence} Nothing was changed. Verify the record, and treat nobody meanwhile."
+        fill(self.failure, [Finding(text, "bad")])
+
+    @Slot()
+    def _show_theme(self) -> None:
+        self.plot.show_theme(self.bridge.tokens)

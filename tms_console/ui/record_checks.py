@@ -1,0 +1,202 @@
+"""Verifying the record and backing it up: long work that shows how far it is and can be cancelled.
+
+What is checked, and what a backup is, is the records' own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+
+from tms_console.accounts.roles import Permission
+from tms_console.accounts.verification import verify_accounts
+from tms_console.records.backup import Copy, back_up
+from tms_console.records.verify import verify
+from tms_console.screens.records import CheckScreen, check_screen
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.parts import Card, Finding, button, fill, words
+from tms_console.ui.theme import SPACE
+
+_STEPS = 1000
+_T = TypeVar("_T")
+
+
+class Cancelled(Exception):
+    """Somebody does not want to wait any longer."""
+
+
+class RecordChecks(QWidget):
+    """Two cards: is the record as it was written, and is there a copy of it."""
+
+    _moved = Signal(int, int)
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._unwanted = bridge, False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2 * SPACE)
+        column.addWidget(self._progress())
+        row = QHBoxLayout()
+        row.setSpacing(2 * SPACE)
+        row.addWidget(self._check(), 3)
+        row.addWidget(self._backup(), 2)
+        column.addLayout(row, 1)
+        self._moved.connect(self._show_moved)
+        self._busy("")
+
+    def _progress(self) -> QWidget:
+        self.progress = QWidget()
+        row = QHBoxLayout(self.progress)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.doing = words("", "strong", wraps=False)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setAccessibleName("Progress")
+        self.cancel = button("Cancel", self._cancel)
+        row.addWidget(self.doing)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel)
+        return self.progress
+
+    def _check(self) -> Card:
+        card = Card("Verification")
+        card.add(
+            words(
+                "Every session, train, pulse, event, audit row and signature is compared with what "
+                "was written. Nothing is changed; sessions may run meanwhile.",
+                "muted",
+            )
+        )
+        self.verify = button("Verify the record", self.start_check, "primary")
+        self.answer = QVBoxLayout()
+        card.add(self.verify)
+        card.body.addLayout(self.answer)
+        card.body.addStretch(1)
+        return card
+
+    def _backup(self) -> Card:
+        card = Card("Backup")
+        self.due = words("", "muted")
+        self.folder = QLineEdit(str(self._bridge.station.database.path.parent / "backups"))
+        self.folder.setAccessibleName("Folder for the backup")
+        self.copy = button("Make a backup", self.start_backup)
+        self.copied = QVBoxLayout()
+        card.add(
+            self.due,
+            words("Into this folder, best on another disk than the record:", "muted"),
+            self.folder,
+            self.copy,
+        )
+        card.body.addLayout(self.copied)
+        card.body.addStretch(1)
+        return card
+
+    def show_due(self, sentence: str, *, due: bool) -> None:
+        """Say when the last backup was made; offer one if it is due."""
+        self.due.setText(sentence)
+        self.copy.setProperty("kind", "primary" if due else "")
+        self.verify.setEnabled(self._bridge.may(Permission.VERIFY_RECORDS))
+        self.copy.setEnabled(self._bridge.may(Permission.MAKE_BACKUP))
+
+    # Long work
+
+    @Slot()
+    def start_check(self) -> None:
+        """Compare the whole record with what was written."""
+        station = self._bridge.station
+        path, anchor = station.database.path, station.anchor.public
+
+        def work() -> CheckScreen:
+            return check_screen(verify(path, self._step), verify_accounts(path, anchor))
+
+        self._start("Verifying the record ...", work, self.show_check, self._check_failed)
+
+    @Slot()
+    def start_backup(self) -> None:
+        """Copy the record, verify the copy, and enter it in the audit chain."""
+        station = self._bridge.station
+        folder = Path(self.folder.text().strip()).expanduser()
+        name = f"{station.database.path.stem}-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.db"
+
+        def work() -> Copy:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return back_up(
+                station.database.path, folder / name, progress=self._step, wall=station.wall
+            )
+
+        self._start("Copying and verifying ...", work, self.show_copy, self._copy_failed)
+
+    def _start(
+        self,
+        doing: str,
+        work: Callable[[], _T],
+        then: Callable[[_T], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._unwanted = False
+        self._busy(doing)
+
+        def done(result: _T) -> None:
+            self._busy("")
+            then(result)
+
+        def not_done(error: Exception) -> None:
+            self._busy("")
+            failed("It was cancelled." if isinstance(error, Cancelled) else str(error))
+
+        self._bridge.long_work.run(self, work, done, not_done)
+
+    def _step(self, done: int, total: int) -> None:
+        """Called in the thread of the work."""
+        if self._unwanted or self._bridge.closing.is_set():
+            raise Cancelled
+        self._moved.emit(done, total)
+
+    @Slot(int, int)
+    def _show_moved(self, done: int, total: int) -> None:
+        self.bar.setValue(_STEPS * done // max(total, 1))
+
+    def _cancel(self) -> None:
+        self._unwanted = True
+        self.doing.setText("Cancelling ...")
+
+    def _busy(self, doing: str) -> None:
+        self.progress.setVisible(bool(doing))
+        self.doing.setText(doing)
+        self.bar.setValue(0)
+        self.verify.setEnabled(not doing and self._bridge.may(Permission.VERIFY_RECORDS))
+        self.copy.setEnabled(not doing and self._bridge.may(Permission.MAKE_BACKUP))
+
+    # What came of it
+
+    def show_check(self, screen: CheckScreen) -> None:
+        """Show what a verification says."""
+        told = [Finding(screen.headline, screen.state)]
+        told += [Finding(sentence, "bad", row) for row, sentence in screen.findings]
+        told += [Finding(note, "note") for note in screen.notes]
+        fill(self.answer, [*told, words(screen.reach, "small")])
+        if screen.state == "bad":
+            self._bridge.problem.emit(
+                "The record is not as it was written: treat nobody from it, keep the file as it "
+                "is, and call who is responsible for QA."
+            )
+
+    def show_copy(self, copy: Copy) -> None:
+        """Say where the copy is."""
+        size = f"{copy.size_bytes / 1e6:.1f} MB, SHA-256 {copy.sha256[:16]}"
+        fill(self.copied, [Finding(f"A verified copy is at {copy.path}.", "good", size)])
+        self._bridge.record_changed.emit()
+
+    def _check_failed(self, why: str) -> None:
+        text = f"The record was not verified. {why} Nothing was changed; start it again."
+        fill(self.answer, [Finding(text, "warn")])
+
+    def _copy_failed(self, why: str) -> None:
+        text = f"There is no new backup. {why} The record itself is untouched."
+        fill(self.copied, [Finding(text, "bad")])
