@@ -43,7 +43,7 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
     from tms_console.ui.bridge import Bridge, ChosenDevice  # noqa: PLC0415
     from tms_console.ui.theme import THEMES  # noqa: PLC0415
 
-    qt = application()
+    application()
     station = open_station(database)
     device = ChosenDevice(EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
     window = Window(Bridge(station, device, PEOPLE))
@@ -57,7 +57,7 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
     for name, tokens in THEMES.items():
         bridge.set_login(None)
         bridge.set_theme(tokens)
-        _save(qt, window, f"login-{name}", (width, height, scale), only)
+        _save(window, f"login-{name}", (width, height, scale), only)
         for who in (TECHNICIAN, PHYSICIAN, QA):
             bridge.set_login(log_in(station, who.login, who.password))
             for page in _pages(window, who is TECHNICIAN):
@@ -65,7 +65,7 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
                 _settle(window)
                 if page == "records":
                     window.shell.stack.currentWidget().table.selectRow(1)
-                _save(qt, window, f"{page}-{who.role}-{name}", (width, height, scale), only)
+                _save(window, f"{page}-{who.role}-{name}", (width, height, scale), only)
     window.close()
 
 
@@ -74,7 +74,7 @@ def _pages(window, technician: bool) -> list[str]:
     return shown if technician else [one for one in shown if one not in {"today", "patients"}]
 
 
-def _save(qt, window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
+def _save(window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
     if only and not name.startswith(only):
         return
     _settle(window)
