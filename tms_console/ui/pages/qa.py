@@ -95,6 +95,7 @@ class QaPage(Page):
             spin.setValue(value)
         self.threshold.setSuffix(" %MSO")
         self.virtual = QCheckBox("Virtual clock (a session in seconds)")
+        self.virtual.setAccessibleName("Virtual clock")
         self.virtual.setChecked(True)
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)

@@ -1,0 +1,89 @@
+"""The device page with the real delivering process: connect, watch, test pulse, disarm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.clinic.prescribing import make_practice
+from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, page_of, unnamed
+from tms_console.accounts.roles import Role
+from tms_console.delivery.order import PortOrder
+from tms_console.delivery.probing import LeftAlone, Port, PortsFound
+from tms_console.records.database import open_database
+from tms_console.records.queries import list_sessions
+from tms_console.screens.device import rehearsal_database
+from tms_console.ui.pages.device import DevicePage
+from tms_console.ui.theme import LIGHT
+
+pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
+
+
+def test_a_stimulator_is_connected_watched_tested_and_let_go(qtbot: QtBot, tmp_path: Path) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.technician, DevicePage, process=True) as page:
+        assert not unnamed(page)
+        page.look_button.click()
+        qtbot.waitUntil(lambda: bool(page.screen_now.temperatures), timeout=PATIENCE_MS)
+        assert page.look_button.text() == "Disconnect"
+        assert page.state.text() == "Disarmed"
+        assert page.trend.accessibleName().endswith("°C")
+        page.bridge.set_theme(LIGHT)
+        page.grab()
+        page.test_button.click()
+        qtbot.waitUntil(lambda: "One pulse given" in page.test_told.text(), timeout=PATIENCE_MS)
+        assert not page.screen_now.looking  # the session got the stimulator
+        database = rehearsal_database(practice.station.database.path)
+        (line,) = list_sessions(open_database(database))
+        assert (line.kind, line.simulated, line.delivered) == ("rehearsal", True, 1)
+        assert list_sessions(practice.station.database) == ()
+        page.look_button.click()
+        qtbot.waitUntil(lambda: page.screen_now.seen is not None, timeout=PATIENCE_MS)
+        page.look_button.click()
+        qtbot.waitUntil(lambda: not page.screen_now.looking, timeout=PATIENCE_MS)
+
+
+def test_a_port_counts_as_real_has_no_test_pulse_and_can_be_disarmed(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Nothing on this page can stimulate on a real stimulator."""
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.technician, DevicePage, process=True) as page:
+        page.path.setText("/dev/nothing-here")
+        page.path.returnPressed.emit()
+        page._group.buttons()[-1].click()
+        assert not page.test_card.isVisible()
+        page._test()
+        assert not page.bridge.link.running
+        page.look_button.click()
+        qtbot.waitUntil(lambda: bool(page.screen_now.ended), timeout=PATIENCE_MS)
+        assert not page.screen_now.steps[0].passed
+        page.disarm_button.click()
+        qtbot.waitUntil(lambda: page.screen_now.disarm is not None, timeout=PATIENCE_MS)
+        assert "own stop button" in page.disarm_told.text()
+        page.use_button.click()
+        assert page.bridge.device.order == PortOrder(driver="magpro", port="/dev/nothing-here")
+        assert not page.bridge.device.simulated
+        page.search_button.click()
+        qtbot.waitUntil(lambda: page.screen_now.ports is not None, timeout=PATIENCE_MS)
+
+
+@pytest.mark.usefixtures("qtbot")
+def test_qa_chooses_no_device_and_a_dead_process_is_told(tmp_path: Path) -> None:
+    practice = make_practice(tmp_path)
+    qa = practice.clinic.people[Role.QA]
+    with page_of(practice, qa, DevicePage) as page:
+        assert not page.use_button.isEnabled()
+        told: list[str] = []
+        page.bridge.problem.connect(told.append)
+        page.look_button.click()
+        assert "does not answer" in told[0]
+        assert not page.screen_now.looking
+        page._hear(PortsFound(()))
+        assert "no serial port" in page.ports_told.text()
+        page._hear(PortsFound((Port("/dev/a", "adapter"),)))
+        assert page.ports_told.text() == "1 found."
+        page._hear(LeftAlone("It went away."))
+        assert page.state.text() == "It went away."
