@@ -468,6 +468,23 @@ def test_a_recovery_code_is_used_once(ledger: Ledger, root: Held, reset: tuple[H
     assert may_approve(ledger, last)
 
 
+def test_the_code_of_a_later_key_confirms_no_earlier_one(
+    ledger: Ledger, root: Held, reset: tuple[Held, Held]
+) -> None:
+    """Which code counts does not change when keys are made afterwards."""
+    before, between = reset
+    second = ledger.add("second", Role.PHYSICIAN, root)
+    later = ledger.own_password(
+        ledger.first_password(between.person, root, after_reset=True), after_reset=True
+    )
+    ledger.confirm(later, second, second.key)
+    late = ledger.confirm_by_code(between, later.code)
+    assert list(ledger.rejected()) == [late.uid]
+
+    ledger.confirm_by_code(between, before.code)
+    assert may_approve(ledger, between)
+
+
 def test_a_key_is_confirmed_once(ledger: Ledger, root: Held, reset: tuple[Held, Held]) -> None:
     """A later confirmation would make approvals between the two count for nothing."""
     before, after = reset
