@@ -245,7 +245,7 @@ class _Sheet:
         return Table(
             ("Version", "Standing", "What", "Dose", "Sessions", "Proposed"),
             tuple(reversed(lines)),
-            (70, 230, 220, 100, 80, 200),
+            (60, 165, 215, 85, 80, 210),
             1,
             "Nothing was prescribed yet.",
         )

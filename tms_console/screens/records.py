@@ -41,8 +41,8 @@ MOST_SHOWN = 200
 """Findings of a verification that are shown; the number of all is said."""
 NOBODY = "-"
 _TIMES = ("intensity_pct_mso", "planned_ns", "commanded_ns", "observed_ns")
-SESSION_COLUMNS = ("When", "Patient", "End", "Given", "Unknown", "Device", "Why it ended")
-SESSION_WIDTHS = (150, 190, 110, 70, 80, 150, 220)
+SESSION_COLUMNS = ("When", "Patient", "End", "Given", "Unknown", "Device")
+SESSION_WIDTHS = (150, 150, 115, 70, 80, 110)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,6 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
     outcomes: Mapping[str, Json] = counts if isinstance(counts, dict) else {}
     state = "open" if ended is None else str(ended.get("state"))
     unknown = str(outcomes.get("unknown", 0)) if ended else ""
-    simulated = "simulated " if begun.get("simulated") else ""
     return Line(
         session.uid,
         (
@@ -144,8 +143,7 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
             state,
             str(outcomes.get("delivered", 0)) if ended else "",
             unknown,
-            f"{simulated}{begun.get('device_model')}",
-            str((ended or {}).get("end_reason") or ""),
+            "simulated" if begun.get("simulated") else str(begun.get("device_model")),
         ),
         {"completed": "good", "stopped": "note", "open": "note"}.get(state, "warn"),
     )
@@ -164,7 +162,7 @@ def session_detail(trusted: Trusted, database: Database, uid: str, wall: str) ->
     when = moment_words(summary.line.started_at, zone, today)
     return SessionDetail(
         uid,
-        f"{summary.line.kind} · {when}",
+        f"{summary.line.kind} · {when} · {summary.line.state}",
         tuple(_facts(summary, by, str(begun.get("simulated_proof") or ""))),
         lateness_of(pulses),
         pulses_table(pulses),
@@ -185,7 +183,7 @@ def _facts(summary: SessionSummary, by: str, proof: str) -> list[tuple[str, str,
     evidence = ", ".join(f"{number} {word}" for word, number in summary.evidence.items())
     duration = "nothing commanded" if summary.duration_s is None else f"{summary.duration_s:.1f} s"
     facts = [
-        ("State", line.state, "" if line.state == "completed" else "warn"),
+        ("Ended", line.end_reason or line.state, "" if line.state == "completed" else "warn"),
         ("Delivered", f"{line.delivered} of {line.pulses} commanded", ""),
         ("Unknown", str(unknown), "warn" if unknown else ""),
         ("Evidence", evidence or "none", ""),

@@ -144,6 +144,8 @@ QWidget#window, QWidget[ground="window"], QScrollArea, QScrollArea > QWidget > Q
 QWidget[ground="rail"] { background: $rail; }
 QWidget[ground="panel"] { background: $panel; border: 1px solid $line; border-radius: $radius; }
 QScrollArea { border: none; }
+QScrollArea[inside="card"], QScrollArea[inside="card"] > QWidget > QWidget {
+    background: $panel; }
 QLabel { background: transparent; }
 QLabel[role="huge"] { font-size: $size_huge; font-weight: 700; }
 QLabel[role="big"] { font-size: $size_big; font-weight: 600; }

@@ -36,7 +36,7 @@ from tms_console.ui.theme import SPACE
 
 SESSIONS, AUDIT, CHECKS = "Sessions", "Audit trail", "Check and backup"
 TYPED_MS = 200
-DETAIL_PX = 460
+DETAIL_PX = 420
 
 
 class RecordsPage(Page):
@@ -105,12 +105,13 @@ class RecordsPage(Page):
         first = QWidget()
         column = QVBoxLayout(first)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self.facts)
-        column.addWidget(words("LATENESS OF EACH COMMAND", "label"))
+        column.addWidget(words("LATENESS OF EACH COMMAND, MS OVER S", "label"))
         column.addWidget(self.plot)
+        column.addLayout(self.facts)
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setProperty("inside", "card")
         area.setWidget(first)
         area.setAccessibleName("Numbers of the session")
         for one in (area, self.pulses, self.events):
