@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -15,6 +16,8 @@ from tms_console.delivery.order import EmulatorOrder
 from tms_console.ui.app import application
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.page import Page
+from tms_console.ui.pages.approvals import ApprovalsPage
+from tms_console.ui.scrolling import RowButton
 from tms_console.ui.theme import DARK, style_sheet
 
 _P = TypeVar("_P", bound=Page)
@@ -64,3 +67,19 @@ def unnamed(page: QWidget) -> list[QWidget]:
         for one in found
         if not one.accessibleName() and not one.objectName().startswith("qt_spinbox")
     ]
+
+
+def keys(page: ApprovalsPage) -> list[str]:
+    """Return what stands in the list of approvals."""
+    buttons = page._group.buttons()
+    return [one.key for one in buttons if isinstance(one, RowButton)]
+
+
+def types(qtbot: QtBot, field: QWidget, text: str) -> None:
+    """Type a text as a person does."""
+    qtbot.keyClicks(field, text)  # type: ignore[no-untyped-call]
+
+
+def presses(qtbot: QtBot, field: QWidget, key: Qt.Key) -> None:
+    """Press one key."""
+    qtbot.keyClick(field, key)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from tests.clinic.prescribing import make_practice, secret, weighed
-from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, page_of, unnamed
+from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, keys, page_of, presses, types, unnamed
 from tms_console.clinic.prescriptions import propose
 from tms_console.screens.matters import Act
 from tms_console.ui.pages.approvals import ApprovalsPage
@@ -29,23 +29,23 @@ def test_a_physician_weighs_signs_and_approves_by_keyboard(qtbot: QtBot, tmp_pat
         assert not unnamed(page)
         sign = page.view.sign
         password, name = secret(practice.physician)
-        qtbot.mouseClick(sign.buttons[Act.APPROVE], Qt.MouseButton.LeftButton)
+        sign.buttons[Act.APPROVE].click()
         assert sign.answer.text().startswith("Acknowledge first")
         for row in sign._asked.values():
             if row.field.isVisible():
-                qtbot.keyClicks(row.field, "weighed")
+                types(qtbot, row.field, "weighed")
                 assert row.given()
             else:
                 row.mark.box.setChecked(True)
-        qtbot.keyClicks(sign.login_name, name)
-        qtbot.keyClicks(sign.password, "wrong")
-        qtbot.keyClick(sign.password, Qt.Key.Key_Return)
+        types(qtbot, sign.login_name, name)
+        types(qtbot, sign.password, "wrong")
+        presses(qtbot, sign.password, Qt.Key.Key_Return)
         qtbot.waitUntil(sign.password.isEnabled, timeout=PATIENCE_MS)
         assert sign.answer.property("state") == "bad"
         assert not practice.standing(made).in_force
         assert not sign.password.text()
-        qtbot.keyClicks(sign.password, password)
-        qtbot.keyClick(sign.password, Qt.Key.Key_Return)
+        types(qtbot, sign.password, password)
+        presses(qtbot, sign.password, Qt.Key.Key_Return)
         qtbot.waitUntil(page.told.isVisible, timeout=PATIENCE_MS)
         idle(qtbot, page)
         assert page.told.text() == "Approved and signed."
@@ -90,7 +90,7 @@ def test_an_empty_clinic_says_so_and_a_policy_is_proposed(qtbot: QtBot, tmp_path
         page.policy.propose_button.click()
         qtbot.waitUntil(page.told.isVisible, timeout=PATIENCE_MS)
         idle(qtbot, page)
-        assert next(one.key for one in page._group.buttons()).startswith("policy:")
+        assert keys(page)[0].startswith("policy:")
         assert not unnamed(page)
         page.held_button.click()
         idle(qtbot, page)
@@ -125,7 +125,7 @@ def test_a_physician_prescribes_from_the_library(qtbot: QtBot, tmp_path: Path) -
         part.propose_button.click()
         qtbot.waitUntil(page.told.isVisible, timeout=PATIENCE_MS)
         idle(qtbot, page)
-        assert any(one.key.startswith("prescription:") for one in page._group.buttons())
+        assert any(one.startswith("prescription:") for one in keys(page))
 
 
 def test_a_form_that_is_left_proposes_nothing(qtbot: QtBot, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -129,7 +130,7 @@ class SignCard(Card):
         self._fields = QVBoxLayout()
         self._fields.setSpacing(SPACE)
         self.body.addLayout(self._fields)
-        self.buttons: dict[Act, QWidget] = {}
+        self.buttons: dict[Act, QPushButton] = {}
 
     def show_screen(self, screen: MatterScreen) -> None:
         """Ask for what this matter needs."""

@@ -1,4 +1,7 @@
-"""The form for a version of the clinic's policy, as a part of a page; nothing is approved by it."""
+"""The form for a version of the clinic's policy, as a part of a page.
+
+It collects texts; what they may be is told in `screens.policy_form`, and nothing is approved here.
+"""
 
 from __future__ import annotations
 

@@ -146,6 +146,8 @@ class ApprovalsPage(Page):
         self.held_button.setText(f"In force {len(screen.held)}")
         self.prescribe_button.setVisible(screen.may_prescribe)
         self.policy_button.setVisible(screen.may_propose_policy)
+        if self._shown:
+            self.bridge.say_subtitle(screen.headline)
         self._show_rows()
 
     def _show_list(self, *, held: bool) -> None:
