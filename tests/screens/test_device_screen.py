@@ -4,9 +4,11 @@ a real stimulator."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from protocols.canonical import JsonValue
 from protocols.prescription import SessionContent
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import (
@@ -99,7 +101,7 @@ def test_a_test_pulse_is_one_pulse_and_a_rehearsal_beside_the_clinics_file() -> 
     assert order.kind == "rehearsal"
     assert order.start_order is None
     assert isinstance(order.device, EmulatorOrder)
-    assert SessionContent.from_canonical(order.content).digest() == order.digest
+    assert SessionContent.from_canonical(cast("JsonValue", order.content)).digest() == order.digest
 
 
 @pytest.mark.parametrize("intensity", [0, 101])

@@ -54,7 +54,7 @@ class SessionView:
     checks: tuple[pipe.GateAnswer, ...] = ()
     over: pipe.Over | None = None
     lost: tuple[str, ...] = ()
-    unrecorded: tuple[pipe.PutOnRecord, ...] = ()
+    unrecorded: tuple[pipe.PutOnRecord | pipe.PutAdverseEvent, ...] = ()
 
 
 class DeliveryLink(QObject):
