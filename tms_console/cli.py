@@ -18,7 +18,7 @@ from tms_console.secrecy import forbid_core_dumps, private_files
 
 app = typer.Typer(
     name="tms-console",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Run TMS sessions and record when each pulse was really given. Not a medical device.",
@@ -39,6 +39,11 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def console(
+    context: typer.Context,
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="Open the window on a throw-away clinic; nobody is real."),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -46,8 +51,17 @@ def console(
         ),
     ] = False,
 ) -> None:
-    """Run TMS sessions and record when each pulse was really given. Not a medical device."""
+    """Run TMS sessions and record when each pulse was really given. Not a medical device.
+
+    Without a command it opens the window.
+    """
     del version
+    if context.invoked_subcommand is None:
+        from tms_console.commands.window import open_the_window  # noqa: PLC0415 - start-up
+
+        open_the_window(demonstration=demo)
+    elif demo:
+        raise typer.BadParameter("--demo opens the window and goes with no command")
 
 
 @app.command("_deliver", hidden=True)
