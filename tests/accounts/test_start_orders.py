@@ -24,6 +24,9 @@ from tms_console.records.canonical import Json
 from tms_console.records.clinical import AddRecord, RecordKind, StoredRecord
 from tms_console.records.values import new_uid
 
+SOME_UID = "01890000-0000-7000-8000-000000000001"
+"""The same in every process: names of tests must not differ between them."""
+
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
@@ -133,7 +136,7 @@ def test_whose_role_does_not_include_it_orders_nothing(clinic: Clinic, role: Rol
         ({"session_number": True}, "not a number from 1 on"),
         ({"session_number": "1"}, "not a number from 1 on"),
         ({"threshold_uids": []}, "names no threshold, or two that disagree"),
-        ({"threshold_uids": [new_uid()]}, "names no threshold, or two that disagree"),
+        ({"threshold_uids": [SOME_UID]}, "names no threshold, or two that disagree"),
         ({"threshold_uids": "none"}, "is not a list of texts"),
         ({"threshold_uids": [1]}, "is not a list of texts"),
         ({"threshold_uids": None}, "is not a list of texts"),
@@ -141,7 +144,7 @@ def test_whose_role_does_not_include_it_orders_nothing(clinic: Clinic, role: Rol
         ({"today_pct_mt": [90]}, "is not a list of texts"),
         ({"today_pct_mt": 90}, "is not a list of texts"),
         ({"pre_step": 7}, "pre_step"),
-        ({"enrolment_uid": new_uid()}, "was not enrolled"),
+        ({"enrolment_uid": SOME_UID}, "was not enrolled"),
     ],
     ids=str,
 )
