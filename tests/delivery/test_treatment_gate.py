@@ -98,6 +98,11 @@ def test_a_threshold_too_old_or_of_the_future_is_refused(
     require_only(replace(facts, thresholds=old), "threshold", words)
 
 
+def test_a_block_without_a_threshold_is_refused(facts: TreatmentFacts) -> None:
+    """What is not there has no age that could be too high."""
+    require_only(replace(facts, thresholds=()), "threshold", "no threshold is on record")
+
+
 def test_a_threshold_is_good_up_to_its_last_day_and_says_when_it_should_be_measured_again(
     facts: TreatmentFacts,
 ) -> None:

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from protocols.prescription import RemeasureBand
+from protocols.prescription import Prescription, RemeasureBand, SessionContent
+from protocols.remeasure import OutsidePrescription, session_at
 from tests.accounts.tampering import Hand, tampering
 from tests.clinic.prescribing import secret
 from tests.delivery.refusing import (
@@ -30,7 +32,15 @@ from tests.delivery.sessions import (
     require_rows_before_commands,
     rows,
 )
-from tests.delivery.treatments import EARS, NO_SCREENING, Ready, ago, make_ready, run_as_real
+from tests.delivery.treatments import (
+    EARS,
+    NO_SCREENING,
+    Ready,
+    ago,
+    make_ready,
+    midday_zone,
+    run_as_real,
+)
 from tms_console.accounts.whole_file import verify_whole
 from tms_console.clinic import day as days
 from tms_console.clinic.adverse_events import (
@@ -43,13 +53,19 @@ from tms_console.clinic.adverse_events import (
     record_adverse_event,
 )
 from tms_console.clinic.entries import Made
+from tms_console.clinic.policies import approve_policy, policy_versions, propose_policy
+from tms_console.clinic.verdicts import Decision
+from tms_console.delivery import session, treatment
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.gate import TREATMENT_CODES
+from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.treatment import TreatmentAuthority
 from tms_console.records.clinical import AddRecord, RecordKind
+from tms_console.records.errors import WriteFailed
 from tms_console.records.heads import head_path
+from tms_console.records.values import new_uid
 
 KIND = RecordKind
 
@@ -163,7 +179,7 @@ def test_a_treatment_resumed_the_same_day_goes_on_and_is_one_session_of_the_cour
     assert {one.train for one in second.pulses} == {3}
     assert [one.number for one in second.pulses] == list(range(13, 19))
     with ready.trusting() as trusted:
-        course = days.course(trusted, ready.made.prescription_uid, "Europe/Berlin")
+        course = days.course(trusted, ready.made.prescription_uid, midday_zone())
         assert course.sessions == 1
         (sitting,) = days.sittings(trusted, ready.patient_uid)
         assert [row.uid for row in sitting.rows] == [
@@ -196,7 +212,7 @@ def test_a_session_stopped_before_its_first_pulse_is_no_session_and_the_next_is_
     assert second.state == "completed"
     assert len(second.emulator.fired) == 18
     with ready.trusting() as trusted:
-        assert days.course(trusted, ready.made.prescription_uid, "Europe/Berlin").sessions == 1
+        assert days.course(trusted, ready.made.prescription_uid, midday_zone()).sessions == 1
     third = resumed(ready, second)
     require_harmless(third)
     assert third.result.state is None
@@ -463,6 +479,70 @@ def test_what_concerns_nothing_of_the_session_does_not_end_it(ready: Ready) -> N
         ready.measure(50, ago(seconds=1))
 
     assert ready.treat(publish=in_train(1, add)).state == "completed"
+
+
+def test_a_stricter_policy_approved_meanwhile_counts_from_the_next_train_on(ready: Ready) -> None:
+    """Six pulses a day: the first train had six."""
+    path = ready.station.database.path
+
+    def approve_stricter() -> None:
+        uid = rows(path, "SELECT uid FROM policy")[0][0]
+        with ready.trusting() as trusted:
+            first = policy_versions(trusted)[0].policy
+        stricter = replace(first, uid=new_uid(), version=2, supersedes=uid, most_pulses_a_day=6)
+        propose_policy(ready.station, ready.physician, stricter)
+        told = Decision(stricter.uid, stricter.digest())
+        approve_policy(ready.station, ready.second, told, *secret(ready.second))
+
+    done = ready.treat(publish=in_train(1, approve_stricter))
+    require_ended_before(done, 2, "6 pulses given or unknown, 6 more to come, 6 authorised")
+
+
+def test_a_content_that_is_not_what_follows_from_the_prescription_is_never_armed(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug between the gate's question and the device: the content is computed once more."""
+
+    def other(prescription: Prescription, *arguments: Any) -> SessionContent:
+        content = session_at(prescription, *arguments)
+        block = replace(content.blocks[0], target="elsewhere")
+        return replace(content, blocks=(block,))
+
+    monkeypatch.setattr(treatment, "session_at", other)
+    require_refused(ready.treat(), "is not what was authorised")
+
+
+def test_a_content_that_does_not_follow_at_all_is_never_armed(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_arguments: Any) -> SessionContent:
+        raise OutsidePrescription(["it does not follow"])
+
+    monkeypatch.setattr(treatment, "session_at", nothing)
+    require_refused(ready.treat(), "is not what was authorised")
+
+
+def test_a_refusal_that_cannot_be_put_on_record_is_a_refusal_all_the_same(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise WriteFailed("the disk is full")
+
+    ready.withdraw(ready.made)
+    run = ready.session()
+    monkeypatch.setattr(session, "write_now", fail)
+    done = run_as_real(run)
+    require_harmless(done)
+    assert "was withdrawn by" in done.result.reason
+    assert "could not be put on record" in caplog.text
+
+
+def test_an_order_that_lost_its_start_order_on_the_way_is_refused(ready: Ready) -> None:
+    def strip(order: SessionOrder) -> SessionOrder:
+        object.__setattr__(order, "start_order", None)
+        return order
+
+    require_refused(ready.treat(change=strip), "There is no start order.")
 
 
 def test_a_later_version_approved_meanwhile_ends_the_session(ready: Ready) -> None:

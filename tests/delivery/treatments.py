@@ -19,11 +19,13 @@ import pytest
 
 from drivers.simulator.proof import Proof
 from protocols.pattern import BlockPattern, Convention, Interval, Train
+from protocols.policy import Policy
+from protocols.policy_proposal import proposed_policy
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.screening import AnswerValue
 from tests.accounts.people import CHEAP, Clinic, Counting, Wall, password_of
 from tests.accounts.tampering import copy_of
-from tests.clinic.prescribing import PATIENT, Practice, make_practice
+from tests.clinic.prescribing import PATIENT, Practice, make_practice, secret
 from tests.delivery.sessions import THETA, Rehearsal, bursts
 from tms_console.accounts.first_start import first_start
 from tms_console.accounts.login import Login
@@ -33,11 +35,14 @@ from tms_console.accounts.station import Hashing, open_station
 from tms_console.clinic.dose_now import band_now
 from tms_console.clinic.forms import Filling, fill_in
 from tms_console.clinic.patients import add_patient
+from tms_console.clinic.policies import approve_policy, propose_policy
 from tms_console.clinic.prescriptions import propose, read_prescription
+from tms_console.clinic.verdicts import Decision
 from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.records.clinical import AddRecord
 from tms_console.records.database import Purpose
+from tms_console.records.values import new_uid
 
 NO_SCREENING: dict[str, AnswerValue] = {
     "seizure": False,
@@ -94,11 +99,25 @@ def ago(**units: float) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def midday_zone() -> str:
+    """Return a time zone in which it is about noon, so that no test meets a midnight."""
+    east_h = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-east_h:+d}"  # POSIX: what is west of Greenwich is positive
+
+
 @dataclass
 class Ready(Practice):
     """A practice in which everything is right for one session today."""
 
     made: Prescription = field(init=False)
+
+    def policy(self) -> Policy:
+        """A policy that the physician has proposed and approved; it is noon in its time zone."""
+        made = proposed_policy(new_uid(), midday_zone())
+        propose_policy(self.station, self.physician, made)
+        told = Decision(made.uid, made.digest())
+        approve_policy(self.station, self.physician, told, *secret(self.physician))
+        return made
 
     def fill_in_all(self) -> None:
         """Fill in every form as a patient without trouble would."""

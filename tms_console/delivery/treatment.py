@@ -79,8 +79,6 @@ def examine(
             f"{database.path}: this is a rehearsal database, and a treatment belongs into the "
             "clinic's"
         )
-    if order.start_order is None:
-        raise CannotBegin("there is no start order")
     try:
         station = Station(database, require_anchor(database.uid))
         with station.trusting() as trusted:

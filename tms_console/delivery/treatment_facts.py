@@ -148,7 +148,7 @@ class Examination:
     def _start_order(self) -> tuple[StartOrder | None, str]:
         """Read the order at the place in the chain that it is about to get."""
         add = self._order.start_order
-        if add is None or add.signature is None:
+        if add is None:
             return None, "There is no start order."
         if self._trusted.record(RecordKind.START_ORDER, add.uid) is not None:
             return None, "This start order is on record already: it was used before."
@@ -200,7 +200,7 @@ class Examination:
         for block, reference in enumerate(dose.thresholds, 1):
             threshold = newest_like(self._trusted, reference)
             if threshold is None:
-                continue
+                continue  # whose age is not known is refused by its absence
             old = age(self._trusted, threshold, self._wall, self._zone)
             words = f"{reference.value_pct_mso} %MSO, {reference.kind}, {reference.method}"
             facts.append(ThresholdFact(block, words, old.days, old.sessions))

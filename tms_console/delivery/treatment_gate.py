@@ -245,6 +245,13 @@ def _threshold(facts: TreatmentFacts) -> CheckResult:
     policy = facts.policy
     if policy is None:
         return _unknown("threshold")
+    if len(facts.thresholds) != len(facts.prescription.session.blocks):
+        return CheckResult(
+            "threshold",
+            Answer.REFUSED,
+            "Of a block of the prescription no threshold is on record.",
+            "Measure the threshold again.",
+        )
     old = [
         f"Block {one.block}: the threshold ({one.words}) is {one.days} days and {one.sessions} "
         f"sessions old; {policy.threshold_refuse_days} days and {policy.threshold_refuse_sessions} "
