@@ -6,7 +6,6 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QLineEdit,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -33,6 +32,7 @@ from tms_console.ui.icons import icon
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Finding, Message, button, clear, fill, words
 from tms_console.ui.patient_form import PatientForm
+from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
 
@@ -82,10 +82,7 @@ class PatientsPage(Page):
     def _list(self) -> QWidget:
         card = Card()
         card.setFixedWidth(LIST_PX)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Name, record number or birth date")
-        self.search.setAccessibleName("Search for a patient")
-        self.search.setClearButtonEnabled(True)
+        self.search = search_field("Search for a patient", "Name, record number or birth date")
         card.add(self.search)
         self.found = WordsView("Patients found", self.bridge.tokens)
         self.found.horizontalHeader().hide()

@@ -8,7 +8,6 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QLineEdit,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
@@ -31,6 +30,7 @@ from tms_console.ui.lateness import LatenessPlot
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Fact, Finding, Message, button, fill, words
 from tms_console.ui.record_checks import RecordChecks
+from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
 
@@ -61,10 +61,7 @@ class RecordsPage(Page):
             self._buttons[name] = made
             self.tabs.addWidget(made)
         self.tabs.addStretch(1)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Filter: patient, day, state, device")
-        self.search.setAccessibleName("Filter the sessions")
-        self.search.setClearButtonEnabled(True)
+        self.search = search_field("Filter the sessions", "Filter: patient, day, state, device")
         self.search.setFixedWidth(300)
         self.tabs.addWidget(self.search)
         self.column.addLayout(self.tabs)
