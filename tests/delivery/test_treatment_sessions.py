@@ -58,6 +58,7 @@ from tms_console.clinic.verdicts import Decision
 from tms_console.delivery import session, treatment
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.gate import TREATMENT_CODES
+from tms_console.delivery.giving import Giver
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.snapshot import Snapshot
@@ -305,6 +306,50 @@ def test_a_session_whose_rows_were_altered_is_not_resumed(
     require_harmless(second)
     assert f"Session {uid} is not what was closed" in second.result.reason
     assert not verify_whole(first.database).sound
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["anew", "resumed"])
+@pytest.mark.parametrize("alter", [gone, strays], ids=lambda one: one.__name__)
+def test_a_session_that_was_cut_off_is_not_made_shorter_before_it_is_settled(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, alter: Callable[[Hand], None], resume: bool
+) -> None:
+    """The next program settles what it finds: of a train that was begun, everything must be there.
+
+    Else who kills the program and edits the file could have a dose given twice.
+    """
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("cut off")
+
+    true = Giver.settle_all
+    monkeypatch.setattr(Giver, "settle_all", broken)
+    controls = Controls()
+    show = in_train(2, lambda: controls.stop("cut off"))
+    first = ready.treat(controls=controls, publish=show)
+    monkeypatch.setattr(Giver, "settle_all", true)
+    assert rows(first.database, "SELECT state FROM session") == [("running",)]
+    with tampering(first.database) as hand:
+        alter(hand)
+    second = resumed(ready, first) if resume else ready.treat()
+    require_harmless(second)
+    assert "is not what was closed: its train" in second.result.reason
+
+
+def test_a_session_that_was_cut_off_is_settled_and_resumed(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Giver, "settle_all", broken)
+        controls = Controls()
+        show = in_train(2, lambda: controls.stop("cut off"))
+        first = ready.treat(controls=controls, publish=show)
+    second = resumed(ready, first)
+    assert second.state == "completed", second.result.reason
+    assert {one.train for one in second.pulses} == {3}
+    assert found(first.database) == {}
 
 
 # Thresholds, percentages, answers ---------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from protocols.canonical import moment_of
 from protocols.course_rules import GivenSession
@@ -39,7 +39,7 @@ from tms_console.delivery.treatment_gate import (
     check_treatment,
 )
 from tms_console.records.clinical import RecordKind, StoredRecord
-from tms_console.records.closed_rows import altered
+from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.heads import ChainHead
 
 
@@ -133,17 +133,31 @@ class Examination:
         )
 
     def _require_as_closed(self) -> None:
-        """A session goes on where the rows of those before say that they ended: they must hold."""
-        uid = self._order.resumes_uid
-        for session in _chain(self._trusted, uid):
-            if session.ended is None:
-                continue  # still running, which `resume` refuses
-            with self._database.reading() as connection:
-                words = altered(connection, session.uid, session.begun, session.ended)
-            if words:
-                raise NotTrusted(
-                    "changed", f"Session {session.uid} is not what was closed: {words}."
-                )
+        """A session goes on where the rows of those before say that they ended: they must hold.
+
+        So must those of today, for what they gave counts.
+
+        Raises:
+            NotTrusted: They do not.
+        """
+        patient = self._prescription.patient_uid
+        today = [
+            self._trusted.sessions[row.uid]
+            for one in days.sittings(self._trusted, patient)
+            for row in one.rows
+            if moment_of(row.last_at) > self._now - timedelta(days=1)
+        ]
+        asked = {one.uid: one for one in (*today, *_chain(self._trusted, self._order.resumes_uid))}
+        with self._database.reading() as connection:
+            for one in asked.values():
+                if one.ended is None:
+                    continue  # still running, which `resume` refuses
+                console = self._trusted.head.console_uid
+                closed = ClosedSession(one.uid, console, one.seq, one.begun, one.ended)
+                if words := altered(connection, closed):
+                    raise NotTrusted(
+                        "changed", f"Session {one.uid} is not what was closed: {words}."
+                    )
 
     def _start_order(self) -> tuple[StartOrder | None, str]:
         """Read the order at the place in the chain that it is about to get."""
@@ -173,7 +187,7 @@ class Examination:
         given = tuple(
             GivenSession(
                 started_at=moment_of(one.started_at),
-                ended_at=moment_of(one.last_at),
+                ended_at=self._ended_at(one),
                 pulses=one.pulses,
                 of_course=any(row.prescription_uid == line for row in one.rows),
             )
@@ -189,6 +203,15 @@ class Examination:
             given_in_chain=in_chain,
             another_since=resuming and resumed not in _newest_rows(counted),
         )
+
+    def _ended_at(self, sitting: days.Sitting) -> datetime:
+        """Return when a session ended; where nobody saw it, as planned, but not later than now.
+
+        A session that was cut off can be resumed at once; a later end that was seen stays what it
+        is, for then a clock is wrong.
+        """
+        ended = moment_of(sitting.last_at)
+        return ended if sitting.rows[-1].ended_at is not None else min(ended, self._now)
 
     def _today(self, start: StartOrder | None, day: DayFact) -> Today | None:
         if start is None or start.ordered.today_pct_mt is None:
