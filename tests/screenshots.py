@@ -11,6 +11,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tms_console.ui.app import Window
 
 OUT = Path("out/screenshots")
 SIZES = ((1280, 720, 1), (1440, 900, 1), (1280, 720, 2))
@@ -31,8 +35,9 @@ def make(folder: Path) -> None:
         )  # fmt: skip
 
 
-def take(database: Path, width: int, height: int, scale: int, only: tuple[str, ...]) -> None:
-    """Take the pictures of one size."""
+def take(database: Path, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
+    """Take the pictures of one size: width and height in logical pixels, and scale."""
+    width, height, _scale = size
     from tms_console.accounts.login import log_in  # noqa: PLC0415 - Qt after the environment
     from tms_console.accounts.station import open_station  # noqa: PLC0415
     from tms_console.clinic.patients import patients  # noqa: PLC0415
@@ -57,24 +62,24 @@ def take(database: Path, width: int, height: int, scale: int, only: tuple[str, .
     for name, tokens in THEMES.items():
         bridge.set_login(None)
         bridge.set_theme(tokens)
-        _save(window, f"login-{name}", (width, height, scale), only)
+        _save(window, f"login-{name}", size, only)
         for who in (TECHNICIAN, PHYSICIAN, QA):
             bridge.set_login(log_in(station, who.login, who.password))
-            for page in _pages(window, who is TECHNICIAN):
+            for page in _pages(window, technician=who is TECHNICIAN):
                 bridge.go(page)
                 _settle(window)
                 if page == "records":
-                    window.shell.stack.currentWidget().table.selectRow(1)
-                _save(window, f"{page}-{who.role}-{name}", (width, height, scale), only)
+                    _choose_a_session(window)
+                _save(window, f"{page}-{who.role}-{name}", size, only)
     window.close()
 
 
-def _pages(window, technician: bool) -> list[str]:
+def _pages(window: Window, *, technician: bool) -> list[str]:
     shown = [name for name, one in window.shell._rail_buttons.items() if not one.isHidden()]
     return shown if technician else [one for one in shown if one not in {"today", "patients"}]
 
 
-def _save(window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
+def _save(window: Window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
     if only and not name.startswith(only):
         return
     _settle(window)
@@ -82,7 +87,15 @@ def _save(window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) 
     window.shell.grab().save(str(OUT / f"{name}-{width}x{height}@{scale}.png"))
 
 
-def _settle(window) -> None:
+def _choose_a_session(window: Window) -> None:
+    from tms_console.ui.pages.records import RecordsPage  # noqa: PLC0415 - Qt after the environment
+
+    page = window.shell.stack.currentWidget()
+    if isinstance(page, RecordsPage):
+        page.table.selectRow(1)
+
+
+def _settle(window: Window) -> None:
     from PySide6.QtTest import QTest  # noqa: PLC0415 - Qt after the environment
 
     worker, waited_ms = window.bridge.worker, 0
@@ -102,7 +115,7 @@ def main() -> None:
     asked.add_argument("--only", nargs="*", default=())
     told = asked.parse_args()
     if told.of is not None:
-        take(told.of, *told.size, tuple(told.only))
+        take(told.of, told.size, tuple(told.only))
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMS_CONSOLE_CONFIG"] = f"{folder}/config"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.canonical import ContentError
+from protocols.screening import AnswerValue
 from tests.clinic.sessions import Past, treated
 from tests.delivery.treatments import Ready, ago, make_ready
 from tms_console.clinic.adverse_events import AdverseEvent, What, record_adverse_event
@@ -93,7 +94,7 @@ def test_answers_that_wait_for_a_physician_say_so(ready: Ready) -> None:
     assert sections(ready)["Forms"].lines[0].cells[2] == "refused: to be put right"
 
 
-_DAILY: dict[str, object] = {
+_DAILY: dict[str, AnswerValue] = {
     "medication_change": False,
     "sleep": "as usual",
     "sleep_hours": 8,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clinic.prescribing import make_practice, secret
 from tests.clinic.sessions import Past, treated
 from tests.delivery.treatments import NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.login import sign
@@ -70,8 +71,6 @@ def test_a_session_of_today_is_signed_first_and_then_done(ready: Ready) -> None:
         closing = trusted.sessions[uid].closing_digest
     said = ToSign(Meaning.DELIVERED, uid, closing, ready.patient_uid)
     login = ready.technician
-    from tests.clinic.prescribing import secret  # noqa: PLC0415 - beside its one use
-
     password, name = secret(login)
     sign(ready.station, login, said, password, login_name=name)
     assert only(ready, yesterday("12:30")).action == "Open the record"
@@ -161,6 +160,42 @@ def test_a_session_that_was_stopped_today_is_resumed_or_closed(ready: Ready) -> 
     assert (row.group, row.status) == (NEEDS_YOU, "interrupted today")
 
 
+def test_a_threshold_outside_what_was_signed_asks_for_a_new_version(ready: Ready) -> None:
+    """Nothing is delivered from it until a physician signs: the page must not say ready."""
+    ready.measure(60, ago(minutes=5))
+    row = only(ready)
+    assert (row.status, row.action, row.page) == (
+        "new threshold, not signed for",
+        "Propose a version",
+        "approvals",
+    )
+
+
+def test_a_course_that_is_over_leaves_the_list(ready: Ready) -> None:
+    for back in range(40, 20, -1):
+        treated(ready.clinic, ready.made, Past(ago(days=back), ago(days=back - 0.01)))
+    assert look(ready).rows == ()
+
+
+def test_a_patient_on_hold_without_a_prescription_is_on_hold_all_the_same(ready: Ready) -> None:
+    details = PatientDetails("Aa, Bb", "1990-01-02", Sex.OTHER, "1")
+    uid = add_patient(ready.station, ready.technician, details)
+    event = AdverseEvent(uid, What.SYNCOPE, 1, ago(minutes=5))
+    record_adverse_event(ready.station, ready.technician, event)
+    row = next(one for one in look(ready).rows if one.name == "Aa, Bb")
+    assert (row.status, row.state, row.course) == ("on hold", "bad", "no course yet")
+
+
+def test_who_never_was_screened_is_screened_first(tmp_path: Path) -> None:
+    practice = make_practice(tmp_path)
+    practice.clinic.wall.set("")
+    practice.policy()
+    practice.approved()
+    with practice.trusting() as trusted:
+        (row,) = today_screen(trusted, practice.station.wall()).rows
+    assert (row.status, row.action) == ("screening due", "Screen the patient")
+
+
 def test_who_can_be_treated_comes_first_and_who_is_done_last() -> None:
     rows = tuple(TodayRow(group, group, "") for group in (READY, NEEDS_YOU, WAITS, LATER, DONE))
     counted = TodayScreen(
@@ -178,8 +213,6 @@ def test_who_can_be_treated_comes_first_and_who_is_done_last() -> None:
 
 
 def test_without_a_policy_it_is_said_that_nothing_real_is_armed(tmp_path: Path) -> None:
-    from tests.clinic.prescribing import make_practice  # noqa: PLC0415 - beside its one use
-
     practice = make_practice(tmp_path)
     with practice.trusting() as trusted:
         screen = today_screen(trusted, practice.station.wall())
