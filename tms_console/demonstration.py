@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tms_console.accounts.roles import Role
 from tms_console.demonstration_people import STAFF
 
 
@@ -22,6 +23,10 @@ class Demonstration:
     """
 
     people: tuple[tuple[str, str, str], ...]
+
+
+def _word(role: Role) -> str:
+    return "QA" if role is Role.QA else role.value
 
 
 PEOPLE = Demonstration(tuple((one.login, f"{one.name}, {one.role}", one.password) for one in STAFF))

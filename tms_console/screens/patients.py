@@ -227,7 +227,7 @@ class _Sheet:
                 where = standing(self.trusted, one.prescription.uid, self.wall)
                 word, state = standing_words(where)
                 session = one.prescription.session
-                dose = " + ".join(f"{block.intensity_pct_mso} %MSO" for block in session.blocks)
+                dose = " + ".join(str(block.intensity_pct_mso) for block in session.blocks)
                 lines.append(
                     Line(
                         one.prescription.uid,
@@ -235,7 +235,7 @@ class _Sheet:
                             f"v{one.prescription.version}",
                             word,
                             session.title,
-                            dose,
+                            f"{dose} %MSO",
                             f"{one.prescription.course.total_sessions}",
                             f"{self._when(one.proposed_at)}, {one.proposed_by}",
                         ),
@@ -245,7 +245,7 @@ class _Sheet:
         return Table(
             ("Version", "Standing", "What", "Dose", "Sessions", "Proposed"),
             tuple(reversed(lines)),
-            (60, 165, 215, 85, 80, 210),
+            (55, 160, 205, 115, 80, 195),
             1,
             "Nothing was prescribed yet.",
         )

@@ -33,7 +33,7 @@ class LoginPage(Page):
         self.card.setFixedWidth(440)
         row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(self.card)
+        row.addWidget(self.card, 0, Qt.AlignmentFlag.AlignVCenter)
         self.people = QVBoxLayout()
         row.addSpacing(3 * SPACE)
         row.addLayout(self.people)
