@@ -29,7 +29,9 @@ def _word(role: Role) -> str:
     return "QA" if role is Role.QA else role.value
 
 
-PEOPLE = Demonstration(tuple((one.login, f"{one.name}, {one.role}", one.password) for one in STAFF))
+PEOPLE = Demonstration(
+    tuple((one.login, f"{one.name}, {_word(one.role)}", one.password) for one in STAFF)
+)
 
 
 def _nothing(_done: int, _total: int) -> None:
