@@ -15,15 +15,18 @@ from keyring.errors import KeyringError
 
 from tms_console.accounts.anchor import (
     SERVICE,
+    THE_CLINIC,
     Anchor,
     anchor_path,
     keep_anchor,
     new_anchor,
     read_anchor,
     require_anchor,
+    the_clinic,
 )
 from tms_console.accounts.errors import AccountsRefused, NotTrusted
 from tms_console.accounts.keys import PrivateKey
+from tms_console.records.database import Database, Purpose
 from tms_console.records.private_files import CONFIG_VARIABLE
 from tms_console.records.values import new_uid
 
@@ -53,9 +56,13 @@ class Ring(KeyringBackend):
         del self.kept[service, username]
 
 
+def some_database(uid: str = "", console_uid: str = "") -> Database:
+    return Database(Path("x"), uid or new_uid(), console_uid or new_uid(), Purpose.CLINIC)
+
+
 @pytest.fixture
 def anchor() -> Anchor:
-    return new_anchor(new_uid(), new_uid(), FIRST)
+    return new_anchor(some_database(), FIRST)
 
 
 @pytest.fixture
@@ -91,7 +98,7 @@ def test_the_file_is_for_its_owner_alone_and_holds_no_public_secret(anchor: Anch
 def test_an_anchor_is_never_replaced(anchor: Anchor) -> None:
     """A second console key for one database would vouch for what the first never saw."""
     keep_anchor(anchor)
-    other = new_anchor(anchor.public.database_uid, anchor.public.console_uid, FIRST)
+    other = new_anchor(some_database(anchor.public.database_uid, anchor.public.console_uid), FIRST)
 
     with pytest.raises(AccountsRefused, match="already keeps an anchor"):
         keep_anchor(other)
@@ -184,7 +191,8 @@ def test_a_folder_that_cannot_be_written_is_said(
 def test_a_keyring_keeps_it_where_there_is_one(anchor: Anchor, ring: Ring) -> None:
     keep_anchor(anchor)
 
-    assert list(ring.kept) == [(SERVICE, anchor.public.database_uid)]
+    assert list(ring.kept) == [(SERVICE, anchor.public.database_uid), (SERVICE, THE_CLINIC)]
+    assert the_clinic() == anchor.public.database_uid
     assert require_anchor(anchor.public.database_uid).public == anchor.public
     assert not anchor_path(anchor.public.database_uid).exists()
 
@@ -221,5 +229,17 @@ def test_a_keyring_that_did_not_keep_it_is_said(
         monkeypatch.setattr(ring, "set_password", refuse)
     ring.forgets = True
 
-    with pytest.raises(AccountsRefused, match=r"does not keep|did not keep"):
+    with pytest.raises(AccountsRefused, match=r"does not keep|was not kept"):
         keep_anchor(anchor)
+
+
+def test_the_clinic_is_the_first_one_and_stays_it(anchor: Anchor) -> None:
+    """Anybody at the keyboard can start another and be its administrator; it arms nothing."""
+    demonstration = Database(Path("x"), new_uid(), new_uid(), Purpose.DEMO)
+    keep_anchor(new_anchor(demonstration, FIRST))
+    assert the_clinic() is None
+    keep_anchor(anchor)
+    keep_anchor(new_anchor(some_database(), FIRST))
+
+    assert the_clinic() == anchor.public.database_uid
+    assert require_anchor(demonstration.uid).public.purpose == "demo"

@@ -36,6 +36,7 @@ from tms_console.accounts.verification import verify_accounts
 from tms_console.accounts.whole_file import verify_whole
 from tms_console.records.canonical import Json
 from tms_console.records.clinical import RecordKind
+from tms_console.records.database import Database, Purpose
 from tms_console.records.operations import SessionKind, new_uid
 from tms_console.records.transactions import write_now
 
@@ -528,6 +529,9 @@ def test_text_that_is_no_json_is_no_anchor() -> None:
 
 def test_a_new_anchor_never_shows_its_key(clinic: Clinic) -> None:
     public = clinic.station.anchor.public
-    made = new_anchor(public.database_uid, public.console_uid, public.first_administrator_key)
+    made = new_anchor(
+        Database(Path("x"), public.database_uid, public.console_uid, Purpose.CLINIC),
+        public.first_administrator_key,
+    )
 
     assert made.key.secret_seed().hex() not in repr(made)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tms_console.accounts.errors import AccountsRefused, NotTrusted
 from tms_console.accounts.keys import PrivateKey, is_public_key, verify_signature
+from tms_console.records.database import Database, Purpose
 from tms_console.records.private_files import (
     CONFIG_VARIABLE,
     configuration_folder,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SERVICE = "tms-console anchor"
 """The name of our entries in the system's keyring; their user name is the database's uid."""
 
+THE_CLINIC = "the-clinic"
+"""The name under which is kept which database is this console's clinic."""
+
 
 @dataclass(frozen=True, slots=True)
 class PublicAnchor:
@@ -38,12 +42,14 @@ class PublicAnchor:
         console_uid: Whose chain.
         console_public_key: The console's key, public half.
         first_administrator_key: The key that every enrolment must lead to.
+        purpose: What the database was made for; the file's own word for it is not believed.
     """
 
     database_uid: str
     console_uid: str
     console_public_key: str
     first_administrator_key: str
+    purpose: str = Purpose.CLINIC.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,17 @@ class Anchor:
 
 
 def new_anchor(
-    database_uid: str, console_uid: str, first_administrator_key: str, key: PrivateKey | None = None
+    database: Database, first_administrator_key: str, key: PrivateKey | None = None
 ) -> Anchor:
     """Return the anchor of a new database, with a new key; nothing is kept yet."""
     key = PrivateKey.new() if key is None else key
-    public = PublicAnchor(database_uid, console_uid, key.public_hex, first_administrator_key)
+    public = PublicAnchor(
+        database.uid,
+        database.console_uid,
+        key.public_hex,
+        first_administrator_key,
+        database.purpose.value,
+    )
     return Anchor(public, key)
 
 
@@ -89,22 +101,41 @@ def keep_anchor(anchor: Anchor) -> None:
             "console_uid": anchor.public.console_uid,
             "console_key": anchor.key.secret_seed().hex(),
             "first_administrator_key": anchor.public.first_administrator_key,
+            "purpose": anchor.public.purpose,
         }
     )
     if read_anchor(uid) is not None:
         raise AccountsRefused("This console already keeps an anchor for this database.")
+    _keep(uid, text)
+    if read_anchor(uid) is None:
+        raise AccountsRefused("The anchor was not kept: it cannot be read back.")
+    if anchor.public.purpose == Purpose.CLINIC.value and the_clinic() is None:
+        _keep(THE_CLINIC, uid)
+
+
+def the_clinic() -> str | None:
+    """Return the uid of the one database that may arm real stimulators: this console's first.
+
+    Anybody at the keyboard can start another clinic and be its administrator; that one arms none.
+
+    Raises:
+        NotTrusted: It cannot be read.
+    """
+    text = _text(THE_CLINIC)
+    return None if text is None else text.strip()
+
+
+def _keep(name: str, text: str) -> None:
     backend = _keyring()
     if backend is None:
-        _write(anchor_path(uid), text)
+        _write(anchor_path(name), text)
         return
     from keyring.errors import KeyringError  # noqa: PLC0415 - takes 0.1 s
 
     try:
-        backend.set_password(SERVICE, uid, text)
+        backend.set_password(SERVICE, name, text)
     except (KeyringError, OSError) as error:
         raise AccountsRefused(f"The system's keyring does not keep the anchor: {error}") from error
-    if read_anchor(uid) is None:
-        raise AccountsRefused("The system's keyring did not keep the anchor.")
 
 
 def read_anchor(database_uid: str) -> Anchor | None:
@@ -124,6 +155,7 @@ def read_anchor(database_uid: str) -> Anchor | None:
             str(values["console_uid"]),
             key.public_hex,
             str(values["first_administrator_key"]),
+            Purpose(values.get("purpose", Purpose.CLINIC.value)).value,
         )
     except (ValueError, KeyError, TypeError):
         raise NotTrusted(

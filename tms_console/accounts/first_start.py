@@ -54,7 +54,7 @@ def first_start(  # noqa: PLR0913 - what follows the star is for tests and demon
     database = create_database(path, purpose, wall=wall)
     key, code = PrivateKey.new(), new_recovery_code()
     person = Person(new_uid(), login, name, Role.ADMINISTRATOR)
-    anchor = new_anchor(database.uid, database.console_uid, key.public_hex)
+    anchor = new_anchor(database, key.public_hex)
     keep_anchor(anchor)
     station = Station(database, anchor, wall, hashing)
     at, uid = wall(), new_uid()

@@ -248,6 +248,12 @@ def _require_anchored(database: Database, anchor: PublicAnchor) -> None:
         raise NotTrusted(
             "foreign", "This is not the database that this console keeps an anchor of."
         )
+    if database.purpose.value != anchor.purpose:
+        raise NotTrusted(
+            "purpose",
+            f"This database says that it is a {database.purpose} database, and was made as a "
+            f"{anchor.purpose} one.",
+        )
 
 
 _Key = tuple[type, object]
@@ -272,12 +278,21 @@ def _entered(rows: tuple[RegistryRow, ...]) -> dict[str, dict[str, RegistryRow]]
 
 
 def _sessions(rows: tuple[RegistryRow, ...]) -> dict[str, OldSession]:
+    """Return what the chain says of every session; each begins once and ends once at most.
+
+    Raises:
+        NotTrusted: One began or ended twice: its rows were edited, and then closed once more.
+    """
     found: dict[str, OldSession] = {}
     for row in rows:
         uid = row.subject.partition(":")[2]
+        before = found.get(uid)
         if row.action == "session.begin":
+            if before is not None:
+                raise NotTrusted("reopened", f"Session {uid} began twice.")
             found[uid] = OldSession(uid, row.seq, row.detail, None)
-        elif row.action == "session.end" and uid in found:
-            begun = found[uid]
-            found[uid] = OldSession(uid, begun.seq, begun.begun, row.detail)
+        elif row.action == "session.end":
+            if before is None or before.ended is not None:
+                raise NotTrusted("reopened", f"Session {uid} ended twice, or never began.")
+            found[uid] = OldSession(uid, before.seq, before.begun, row.detail)
     return found

@@ -82,7 +82,7 @@ def _left_armed(database: Path) -> list[tuple[str, str]]:
         left.append((header.driver, header.port))
     try:
         driver, port = json.loads(_note_path(database).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return left
     return left if (driver, port) in left else [*left, (str(driver), str(port))]
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from protocols.measured import ThresholdReference
 from protocols.prescription import SessionContent
 from protocols.remeasure import OutsidePrescription, session_at
-from tms_console.accounts.anchor import require_anchor
+from tms_console.accounts.anchor import require_anchor, the_clinic
 from tms_console.accounts.errors import AccountsError, NotTrusted
 from tms_console.accounts.following import written_since
 from tms_console.accounts.station import Station
@@ -81,6 +81,7 @@ def examine(
         )
     try:
         station = Station(database, require_anchor(database.uid))
+        _require_the_clinic(database)
         with station.trusting() as trusted:
             found = Examination(trusted, station, order, challenge).result()
     except NotTrusted as error:
@@ -95,6 +96,20 @@ def examine(
     except (ClinicRefused, AccountsError) as error:
         raise CannotBegin(str(error)) from error
     return TreatmentAuthority(station, order, found)
+
+
+def _require_the_clinic(database: Database) -> None:
+    """Do nothing if it is a demonstration, or the one clinic of this console.
+
+    Raises:
+        NotTrusted: It is another, which anybody at the keyboard could have started.
+    """
+    if database.purpose is Purpose.CLINIC and the_clinic() != database.uid:
+        raise NotTrusted(
+            "another",
+            "This console's clinic is another database; real stimulators are armed for that one "
+            "alone.",
+        )
 
 
 class TreatmentAuthority:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from protocols.canonical import moment_of
 from protocols.course_rules import GivenSession
@@ -25,7 +26,9 @@ from tms_console.clinic import day as days
 from tms_console.clinic.adverse_events import holds
 from tms_console.clinic.approvals import standing
 from tms_console.clinic.dose_now import DoseNow, band_now
+from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.forms import newest_answers, taken_back
+from tms_console.clinic.patients import Patient, require_current, versions
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import read_prescription
 from tms_console.clinic.thresholds import age, newest_like
@@ -93,7 +96,9 @@ class Examination:
 
         Raises:
             NotTrusted: What is to be resumed is not what was closed.
+            ClinicRefused: It is nobody's any more, or was never begun.
         """
+        self._require_person()
         self._require_as_closed()
         start, fault = self._start_order()
         day = self._day()
@@ -131,6 +136,34 @@ class Examination:
             clock_floor(self._trusted, self._database),
             self._trusted.head,
         )
+
+    def _require_person(self) -> None:
+        """The patient is the one whom the physician saw, and still in the clinic.
+
+        Raises:
+            ClinicRefused: They are not, or the session to go on from was never begun.
+        """
+        trusted, patient_uid = self._trusted, self._prescription.patient_uid
+        require_current(trusted, patient_uid)
+        resumed = self._order.resumes_uid
+        if resumed is not None and resumed not in trusted.sessions:
+            raise ClinicRefused(f"There is no session {resumed[:40]} on record to go on from.")
+        line = versions(trusted, patient_uid)
+        changed = max(
+            (new.seq for old, new in pairwise(line) if _identity(old) != _identity(new)), default=0
+        )
+        approved = standing(trusted, self._prescription.uid, self._wall).approved
+        asked = newest_answers(trusted, patient_uid, IDENTITY)
+        if approved is not None and approved.seq < changed:
+            raise ClinicRefused(
+                "The patient's name, birth date or record number was changed after the "
+                "prescription was approved. A physician approves it again."
+            )
+        if asked is not None and asked.seq < changed:
+            raise ClinicRefused(
+                "The patient's name, birth date or record number was changed after the identity "
+                "check. Check the two identifiers again."
+            )
 
     def _require_as_closed(self) -> None:
         """A session goes on where the rows of those before say that they ended: they must hold.
@@ -278,6 +311,11 @@ def _given_in(session: OldSession) -> int:
     outcomes = (session.ended or {}).get("outcomes")
     counts = outcomes if isinstance(outcomes, dict) else {}
     return sum(int(str(counts.get(one.value, 0))) for one in days.GIVEN)
+
+
+def _identity(patient: Patient) -> tuple[str, str, str]:
+    details = patient.details
+    return details.name, details.birth_date, details.record_number
 
 
 def _form_fact(trusted: Trusted, patient_uid: str, form_id: str) -> FormFact:

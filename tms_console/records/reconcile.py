@@ -24,7 +24,7 @@ from tms_console.records.left_behind import UnsavedHeader, unsaved_path
 from tms_console.records.sealing import end_session, end_train, seal_session, seal_train
 from tms_console.records.session_lock import SessionLock
 from tms_console.records.storing import prepare, store
-from tms_console.records.tables import PULSE, SESSION, TRAIN
+from tms_console.records.tables import AUDIT, PULSE, SESSION, TRAIN
 from tms_console.records.transactions import expect_head, failure_sentence, keep_outside
 from tms_console.records.unsaved import Envelope, UnsavedText, read_unsaved
 
@@ -164,8 +164,12 @@ def _reconcile(database: Database, wall: Wall, envelope: Envelope | None) -> Rec
     try:
         with database.connect_writer(BUSY_MS) as connection:
             with snapshot(connection):
-                nothing = beside is None and not _running_uids(connection)
-            if nothing:
+                running = _running_uids(connection)
+                reopened = [uid for uid in running if _closed_in_chain(connection, database, uid)]
+            if reopened:
+                # closing it again would put what somebody edited under this console's word
+                return ReconcileReport((), 0, 0, tuple(map(_REOPENED.format, reopened)), None)
+            if beside is None and not running:
                 return ReconcileReport((), 0, 0, (), None)
             with connection.begin():
                 chain = AuditChain(connection, database.uid, database.console_uid, wall)
@@ -222,6 +226,26 @@ def _import(
         ACTOR,
     )
     return _Imported(count, already, tuple(problems))
+
+
+_REOPENED = (
+    "Session {} was closed, and its row says that it runs: the record was edited. Nothing was "
+    "touched; check it with `tms-console records verify`."
+)
+
+
+def _closed_in_chain(connection: Connection, database: Database, uid: str) -> bool:
+    """Return True if the chain has a closing entry of a session, whatever its row says."""
+    found = connection.execute(
+        select(AUDIT.c.seq)
+        .where(
+            AUDIT.c.console_uid == database.console_uid,
+            AUDIT.c.action == "session.end",
+            AUDIT.c.subject == f"session:{uid}",
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def _running_uids(connection: Connection) -> Sequence[str]:

@@ -209,7 +209,9 @@ def keep_outside(database: Database, head: ChainHead) -> None:
     """
     try:
         if database.purpose is Purpose.REHEARSAL:
-            keep_head(head)
+            kept = kept_heads(database.uid)
+            if kept is None or not kept.exact:  # decided by what is kept, not by the file's word
+                keep_head(head)
         else:
             _settle(database, head)
     except RecordsError as error:
