@@ -42,6 +42,7 @@ from tms_console.records.database import Database, Purpose
 from tms_console.records.errors import DatabaseUnusable, RecordsError
 from tms_console.records.operations import SessionKind
 from tms_console.records.registry import RegistryRow
+from tms_console.records.upkeep import newest_integrity
 
 LOGGER = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def examine(
     try:
         station = Station(database, require_anchor(database.uid))
         _require_the_clinic(database)
+        _require_sound(database)
         with station.trusting() as trusted:
             found = Examination(trusted, station, order, challenge).result()
     except NotTrusted as error:
@@ -109,6 +111,21 @@ def _require_the_clinic(database: Database) -> None:
             "another",
             "This console's clinic is another database; real stimulators are armed for that one "
             "alone.",
+        )
+
+
+def _require_sound(database: Database) -> None:
+    """Do nothing unless the newest daily check of the file found something wrong with it.
+
+    Raises:
+        NotTrusted: It did.
+    """
+    newest = newest_integrity(database)
+    if newest is not None and not newest.sound:
+        raise NotTrusted(
+            "integrity",
+            f"The check of the database file on {newest.at[:10]} found it damaged. Make a copy of "
+            "it, and put the newest backup back.",
         )
 
 

@@ -624,4 +624,6 @@ CREATE INDEX audit_registry
 CREATE INDEX audit_login ON audit (subject, seq)
     WHERE action IN ('login.ok', 'login.failed');
 CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_upkeep ON audit (action, console_uid, seq)
+    WHERE action IN ('database.backup', 'database.integrity');
 CREATE INDEX session_authority ON session (authority_uid);

@@ -1,4 +1,4 @@
-"""A YES that became a NO is no clearance, and an account that was ended writes nothing more."""
+"""What closes the gate although nobody said no: answers taken back, a damaged file, and more."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.delivery.treatments import A_GOOD_DAY, NO_SCREENING, Ready, make_read
 from tms_console.accounts.errors import AccountsRefused
 from tms_console.accounts.users import deactivate
 from tms_console.clinic.forms import AnswersClearance, clear_answers, waiting_for_physician
+from tms_console.records.upkeep import record_integrity
 
 SEIZURE = {**NO_SCREENING, "seizure": True, "seizure_detail": "one, at school"}
 
@@ -61,3 +62,11 @@ def test_an_account_that_was_ended_in_another_window_writes_nothing(tmp_path: Pa
         ready.fill_in(DAILY, A_GOOD_DAY)
     with ready.trusting() as trusted:
         assert trusted.head == before
+
+
+def test_a_file_that_the_daily_check_found_damaged_arms_nothing(tmp_path: Path) -> None:
+    ready = make_ready(tmp_path)
+    record_integrity(ready.station.database, ("page 3 is never used",))
+    assert "found it damaged" in refusal(ready)
+    record_integrity(ready.station.database, ())
+    assert refusal(ready) == ""
