@@ -15,10 +15,19 @@ ifdef COVERAGE
 COVERAGE_OPTIONS := --cov --cov-report=
 endif
 
-.PHONY: demo test lint bench crash-test constraints clean
+.PHONY: demo test lint bench crash-test screenshots constraints clean
 
-demo: .venv/.ready ## one iTBS session on the simulated stimulator
-	@$(BIN)/tms-console rehearse itbs-600 --threshold $(THRESHOLD)
+demo: .venv/.ready ## a throw-away clinic in a window; without a display, one session in the terminal
+	@if $(BIN)/python -c "import sys; from tms_console.ui.display import why_no_window as why; \
+	  words = why(); words and print(words); sys.exit(bool(words))"; then \
+	  $(BIN)/tms-console --demo; \
+	else \
+	  echo 'One session on the simulated stimulator, in the terminal:'; \
+	  $(BIN)/tms-console rehearse itbs-600 --threshold $(THRESHOLD); \
+	fi
+
+screenshots: .venv/.ready ## pictures of every page in both themes, into out/screenshots
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots
 
 test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage and asks for 95 %
 	@options='$(COVERAGE_OPTIONS) $(PYTEST_OPTIONS)'; \
