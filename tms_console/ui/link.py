@@ -25,6 +25,7 @@ from tms_console.delivery.probing import (
     Stepped,
 )
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.records.clinical import AddRecord
 from tms_console.records.operations import EventKind
 
 LOGGER = logging.getLogger(__name__)
@@ -122,6 +123,10 @@ class DeliveryLink(QObject):
     def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
         """Put a note or an adverse event on record."""
         self._send(pipe.PutOnRecord(kind, detail, actor))  # type: ignore[arg-type]
+
+    def put_adverse_event(self, record: AddRecord) -> None:
+        """Put a structured adverse event on record; a grave one ends the session."""
+        self._send(pipe.PutAdverseEvent(record))
 
     def ask_device(self, command: ProbeCommand) -> bool:
         """Look at a stimulator while no session runs; return False if nobody can."""

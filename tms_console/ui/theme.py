@@ -196,6 +196,18 @@ QPushButton[kind="tab"] { background: transparent; border-color: transparent; co
     padding: 6px 10px; font-size: $size_small; }
 QPushButton[kind="tab"]:checked { background: $accent_ground; color: $accent; }
 QPushButton[kind="tab"]:focus { border: 2px solid $accent; padding: 5px 9px; }
+QPushButton[kind="choice"] { padding: 5px 12px; font-weight: 500; }
+QPushButton[kind="choice"]:checked { background: $accent_ground; border-color: $accent;
+    color: $accent; font-weight: 600; }
+QPushButton[kind="choice"]:focus { border: 2px solid $accent; padding: 4px 11px; }
+QPushButton[kind="tap"] { padding: 4px 4px; font-size: $size_small; font-weight: 500; }
+QPushButton[kind="tap"]:checked { background: $accent_ground; border-color: $accent;
+    color: $accent; }
+QPushButton[kind="tap"]:focus { border: 2px solid $accent; padding: 3px; }
+QPushButton[kind="tap-bad"] { padding: 4px 4px; color: $bad; border-color: $bad; }
+QPushButton[kind="tap-bad"]:focus { border: 2px solid $text; padding: 3px; }
+QPushButton[kind="step"] { padding: 0; font-size: $size_big; }
+QPushButton[kind="step"]:focus { padding: 0; }
 QPushButton[kind="row"] { text-align: left; background: $panel; padding: 10px 12px; }
 QPushButton[kind="row"]:checked { background: $accent_ground; border-color: $accent; }
 

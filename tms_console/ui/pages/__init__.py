@@ -9,6 +9,15 @@ from tms_console.ui.pages.patients import PatientsPage
 from tms_console.ui.pages.qa import QaPage
 from tms_console.ui.pages.records import RecordsPage
 from tms_console.ui.pages.today import TodayPage
+from tms_console.ui.pages.treat import TreatPage
 
-PAGES: list[type[Page]] = [TodayPage, PatientsPage, ApprovalsPage, DevicePage, RecordsPage, QaPage]
+PAGES: list[type[Page]] = [
+    TodayPage,
+    PatientsPage,
+    TreatPage,
+    ApprovalsPage,
+    DevicePage,
+    RecordsPage,
+    QaPage,
+]
 """The pages of the rail, from above."""

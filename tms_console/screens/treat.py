@@ -1,0 +1,466 @@
+"""What must be true before a patient is treated, and exactly what would be given.
+
+The list is the gate's own: `delivery.preview` asks it, and nothing here is asked again in other
+words.  Whether a session starts, the delivering process decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from protocols.exact import clock_text, decimal_text
+from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING
+from protocols.policy import Policy
+from protocols.prescription import Prescription, SessionContent
+from tms_console.accounts.book import Enrolment
+from tms_console.accounts.station import Station
+from tms_console.accounts.trust import Trusted
+from tms_console.clinic import day as days
+from tms_console.clinic.adverse_events import adverse_events_of
+from tms_console.clinic.approvals import in_force
+from tms_console.clinic.patients import patient
+from tms_console.clinic.positioning import positionings_of
+from tms_console.clinic.thresholds import Threshold, age, newest_like
+from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.preview import Preview, Wanted, preview
+from tms_console.screens.dose_picture import Strip, dose_strips, plural
+from tms_console.screens.today import birth_words
+
+FORMS = (SCREENING, DAILY, IDENTITY, EARS, EXTRA)
+THRESHOLD, APPROVALS, PATIENTS = "threshold", "approvals", "patients"
+"""What an item's one action opens, besides a form."""
+
+TITLES = {
+    "record": "Record",
+    "restore": "Older copies",
+    "order": "Start order",
+    "approval": "Prescription",
+    "policy": "Clinic policy",
+    "threshold": "Motor threshold",
+    "dose": "Dose",
+    SCREENING: "Screening",
+    DAILY: "Check of today",
+    IDENTITY: "Two identifiers",
+    EARS: "Ear protection",
+    EXTRA: "Extra check",
+    "pre-step": "Pre-step",
+    "hold": "Hold",
+    "course": "Course",
+    "day": "Sessions and pulses today",
+    "resume": "Going on",
+    "device": "Stimulator",
+}
+_ORDER = (
+    "device",
+    "approval",
+    "hold",
+    "course",
+    "day",
+    "resume",
+    "threshold",
+    "dose",
+    SCREENING,
+    DAILY,
+    EXTRA,
+    EARS,
+    IDENTITY,
+    "pre-step",
+    "policy",
+    "restore",
+    "record",
+    "order",
+)
+REMEASURE = "to be measured again"
+"""What the gate says of a threshold that still counts and is due."""
+_BY_PHYSICIAN = "A physician"
+"""The gate's remedies that only a physician can bring begin with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that must be true.
+
+    Attributes:
+        code: The gate's name for it.
+        title: It in a word or two.
+        sentence: How it stands.
+        state: `good`, `warn`, `bad`, or `note` where a physician is waited for.
+        action: The one thing to do about it, "" if there is nothing.
+        opens: What that opens: a form's id, `threshold`, or a page's name.
+    """
+
+    code: str
+    title: str
+    sentence: str
+    state: str
+    action: str = ""
+    opens: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """True if nothing starts while it is so."""
+        return self.state in ("bad", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDose:
+    """What one block gives.
+
+    Attributes:
+        label: What the block is called.
+        intensity_pct_mso: What the device is told.
+        lowest_pct_mso: Lowest that a technician may set.
+        highest_pct_mso: Highest that a technician may set.
+        threshold_pct_mso: The threshold that it rests on.
+        words: Percentage and threshold, in words.
+    """
+
+    label: str
+    intensity_pct_mso: int
+    lowest_pct_mso: int
+    highest_pct_mso: int
+    threshold_pct_mso: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TodayRange:
+    """What a technician may choose for today in the ramp over the first sessions, in %."""
+
+    block: int
+    label: str
+    lowest: Fraction
+    highest: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeScreen:
+    """The page before a session.
+
+    Attributes:
+        patient_uid: Whose.
+        name: The first identifier.
+        birth: The second.
+        record_number: The third.
+        title: What is given.
+        session_words: Which session of the course.
+        items: Everything that must be true, in the order in which it is done.
+        doses: What each block gives; () if nothing can be given.
+        facts: Label and value of what else is worth reading.
+        strips: The dose as plots.
+        changed: What is otherwise than in the last session.
+        position: How the coil is put.
+        choices: Uid and title of every prescription in force.
+        ranges: What may be chosen for today.
+        shown: What the order will say.
+    """
+
+    patient_uid: str
+    name: str
+    birth: str
+    record_number: str
+    title: str
+    session_words: str
+    items: tuple[Item, ...]
+    doses: tuple[BlockDose, ...]
+    facts: tuple[tuple[str, str], ...]
+    strips: tuple[Strip, ...]
+    changed: tuple[str, ...]
+    position: tuple[tuple[str, str], ...]
+    choices: tuple[tuple[str, str], ...]
+    ranges: tuple[TodayRange, ...]
+    shown: Preview
+
+    @property
+    def ready(self) -> bool:
+        """True if nothing on the list refuses."""
+        return not any(one.refuses for one in self.items) and bool(self.doses)
+
+    @property
+    def resumes(self) -> bool:
+        """True if it goes on from a session that ended early."""
+        return self.shown.wanted.resumes_uid is not None
+
+    @property
+    def pre_step(self) -> str:
+        """What must be done before, "" for nothing."""
+        return self.shown.prescription.session.pre_step or ""
+
+    @property
+    def headline(self) -> str:
+        """How much is still to do."""
+        left = sum(one.refuses for one in self.items)
+        if left:
+            return f"{plural(left, 'thing')} to do first"
+        return "Ready to prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToGive:
+    """Nobody can be treated with anything.
+
+    Attributes:
+        title: Why.
+        sentence: What to do.
+        page: Where.
+        action: What the button says.
+    """
+
+    title: str
+    sentence: str
+    page: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the page shows.
+
+    Attributes:
+        patient_uid: Whose.
+        device: What the stimulator is called.
+        simulated: It is an emulator.
+        prescription_uid: Which of several prescriptions, "" for the first.
+        resumes_uid: The session to go on from.
+        today_pct_mt: What was chosen for today.
+        pre_step_done: It was ticked.
+    """
+
+    patient_uid: str
+    device: str
+    simulated: bool
+    prescription_uid: str = ""
+    resumes_uid: str | None = None
+    today_pct_mt: tuple[Fraction, ...] | None = None
+    pre_step_done: bool = False
+
+
+def before_screen(
+    trusted: Trusted, station: Station, technician: Enrolment, asked: Asked
+) -> BeforeScreen | NothingToGive:
+    """Return the page before a session.
+
+    Raises:
+        ClinicRefused: There is no such patient or prescription.
+        NotTrusted: The record cannot be believed.
+    """
+    wall = station.wall()
+    one = patient(trusted, asked.patient_uid)
+    held = [each.prescription for each in in_force(trusted, asked.patient_uid, wall)]
+    if not held:
+        return NothingToGive(
+            "No prescription is in force",
+            f"Nothing can be given to {one.details.name} until a physician has approved one.",
+            APPROVALS,
+            "Go to Approvals",
+        )
+    chosen = next((each for each in held if each.uid == asked.prescription_uid), held[0])
+    wanted = Wanted(
+        chosen.uid, asked.resumes_uid, asked.today_pct_mt, pre_step_done=asked.pre_step_done
+    )
+    shown = preview(trusted, station, technician, wanted)
+    session = shown.dose.session
+    details = one.details
+    return BeforeScreen(
+        patient_uid=asked.patient_uid,
+        name=details.name,
+        birth=birth_words(details.birth_date),
+        record_number=details.record_number,
+        title=chosen.session.title,
+        session_words=f"Session {shown.day.number} of {chosen.course.total_sessions}",
+        items=_items(trusted, shown, asked),
+        doses=() if session is None else _doses(session, shown),
+        facts=() if session is None else _facts(trusted, session, shown, wall),
+        strips=() if session is None else dose_strips(session, chosen.course, _given(shown)),
+        changed=tuple(_changed(trusted, shown, wall)),
+        position=_position(trusted, asked.patient_uid),
+        choices=tuple((each.uid, each.session.title) for each in held),
+        ranges=_ranges(chosen, shown.day.number),
+        shown=shown,
+    )
+
+
+def _items(trusted: Trusted, shown: Preview, asked: Asked) -> tuple[Item, ...]:
+    found = [_item(one) for one in shown.checks]
+    found = [one for one in found if one.code != "order" or one.refuses]
+    found.append(_device(trusted, asked))
+    if shown.goes_on is not None:
+        goes = shown.goes_on
+        told = goes.refusal or f"It goes on with train {goes.train}, pulse {goes.pulse}."
+        found.append(Item("resume", TITLES["resume"], told, "bad" if goes.refusal else "good"))
+    return tuple(sorted(found, key=lambda one: (not one.refuses, _ORDER.index(one.code))))
+
+
+def _item(check: CheckResult) -> Item:
+    """Return what a check of the gate says, with the one thing to do about it."""
+    title, is_form = TITLES.get(check.code, check.code), check.code in FORMS
+    if check.answer is not Answer.REFUSED:
+        if check.code == THRESHOLD and REMEASURE in check.sentence:
+            return Item(check.code, title, check.sentence, "warn", "Measure it again", THRESHOLD)
+        again = "Fill in again" if is_form and "No extra" not in check.sentence else ""
+        return Item(check.code, title, check.sentence, "good", again, check.code if again else "")
+    sentence = f"{check.sentence} {check.remedy}".strip()
+    if check.remedy.startswith(_BY_PHYSICIAN):
+        return Item(check.code, title, sentence, "note", "Go to Approvals", APPROVALS)
+    if is_form:
+        return Item(check.code, title, sentence, "bad", "Fill in", check.code)
+    if check.code == THRESHOLD:
+        return Item(check.code, title, sentence, "bad", "Measure it again", THRESHOLD)
+    if check.code == "dose":
+        return Item(check.code, title, sentence, "bad", "Go to Approvals", APPROVALS)
+    if check.code == "pre-step":
+        # it is ticked beside Start and signed with the order
+        return Item(check.code, title, sentence, "bad", "It was done", "pre-step")
+    return Item(check.code, title, sentence, "bad")
+
+
+def _device(trusted: Trusted, asked: Asked) -> Item:
+    """Return what can be said of the stimulator before it is opened; the gate asks all of it."""
+    title = TITLES["device"]
+    if asked.simulated and not trusted.demonstration:
+        return Item(
+            "device",
+            title,
+            f"{asked.device} is simulated: a patient's record takes no simulated session. "
+            "Choose the real stimulator, or rehearse on the page QA.",
+            "bad",
+            "Go to Device",
+            "device",
+        )
+    if not asked.simulated and trusted.demonstration:
+        return Item(
+            "device",
+            title,
+            f"{asked.device} counts as real, and a demonstration never uses a real stimulator.",
+            "bad",
+            "Go to Device",
+            "device",
+        )
+    return Item(
+        "device",
+        title,
+        f"{asked.device}: identity, coil, temperature and settings are read when it starts.",
+        "good",
+    )
+
+
+def _doses(session: SessionContent, shown: Preview) -> tuple[BlockDose, ...]:
+    found = []
+    for block, threshold in zip(session.blocks, shown.dose.thresholds, strict=True):
+        measured = threshold.measured_at[:10]
+        found.append(
+            BlockDose(
+                f"{block.label} · {block.target}",
+                block.intensity_pct_mso,
+                block.lowest_pct_mso,
+                block.highest_pct_mso,
+                block.threshold_pct_mso,
+                f"{decimal_text(block.pct_mt)} % of {threshold.value_pct_mso} %MSO "
+                f"{block.threshold_kind} ({measured}) = "
+                f"{decimal_text(block.effective_pct_mt, 1)} %MT",
+            )
+        )
+    return tuple(found)
+
+
+def _facts(
+    trusted: Trusted, session: SessionContent, shown: Preview, wall: str
+) -> tuple[tuple[str, str], ...]:
+    schedule, block = session.schedule(), session.blocks[0]
+    zone = "UTC" if shown.policy is None else shown.policy.time_zone
+    threshold = newest_like(trusted, shown.dose.thresholds[0])
+    facts = [
+        ("First to last pulse", f"{clock_text(schedule.duration_s, 1)} min"),
+        ("Pulses", f"{session.pulses:,} in {plural(len(schedule.trains), 'train')}"),
+        ("Coil", " and ".join(dict.fromkeys(one.coil for one in session.blocks))),
+        ("Technician's bounds", f"{block.lowest_pct_mso} to {block.highest_pct_mso} %MSO"),
+        ("Longest pause", f"{session.longest_pause_s // 60} min"),
+    ]
+    if threshold is not None:
+        facts.append(("Threshold", _threshold_words(trusted, threshold, wall, zone)))
+    return tuple(facts)
+
+
+def _threshold_words(trusted: Trusted, threshold: Threshold, wall: str, zone: str) -> str:
+    old = age(trusted, threshold, wall, zone)
+    measured = threshold.measured
+    return (
+        f"{measured.value_pct_mso} %MSO, {measured.method}, {plural(old.days, 'day')} and "
+        f"{plural(old.sessions, 'session')} old"
+    )
+
+
+def _given(shown: Preview) -> int:
+    return sum(one.of_course for one in shown.day.given)
+
+
+def _changed(trusted: Trusted, shown: Preview, wall: str) -> Iterator[str]:
+    """Yield what is otherwise than in the last session, and what was said of it."""
+    signed, zone = shown.prescription, _zone(shown.policy)
+    changed = days.changed_since_last(
+        trusted,
+        days.Today(
+            signed.patient_uid,
+            signed.uid,
+            shown.ordered.threshold_uids,
+            shown.wanted.today_pct_mt,
+        ),
+        zone,
+    )
+    if changed.first:
+        yield "This is the first session of the course."
+    if changed.dose and not changed.first:
+        yield "The dose is another than in the last session."
+    if changed.threshold and not changed.first:
+        yield "A block rests on another threshold than in the last session."
+    if changed.medication and not changed.first:
+        yield "Medication changed since, or was said to have changed."
+    yield from (f"{one}." for one in map(str, shown.dose.changed))
+    last = days.course(trusted, signed.prescription_uid, zone).last
+    if last is not None:
+        day = (days.local_day(wall, zone) - days.local_day(last.started_at, zone)).days
+        when = {0: "today", 1: "yesterday"}.get(day, f"{day} days ago")
+        yield f"The last session was {when}, with {last.pulses:,} pulses given."
+        rows = {row.uid for row in last.rows}
+        for event in adverse_events_of(trusted, signed.patient_uid):
+            if event.event.session_uid in rows:
+                yield f"In it: {event.event}."
+    if not changed.anything:
+        yield "Dose, threshold and medication are as they were."
+
+
+def _zone(policy: Policy | None) -> str:
+    return "UTC" if policy is None else policy.time_zone
+
+
+def _position(trusted: Trusted, patient_uid: str) -> tuple[tuple[str, str], ...]:
+    """Return how the coil was put last, as label and value."""
+    found = positionings_of(trusted, patient_uid)
+    if not found:
+        return ()
+    newest = found[-1]
+    told = newest.positioning
+    facts = [
+        ("Target", f"{told.target}, {told.side}"),
+        ("Method", str(told.method)),
+        ("Recorded", f"{newest.at[:10]} by {newest.by}"),
+    ]
+    if told.coil_angle_deg is not None:
+        facts.insert(2, ("Coil angle", f"{told.coil_angle_deg}°"))
+    if told.hotspot:
+        facts.insert(2, ("Hotspot", told.hotspot))
+    if told.note:
+        facts.append(("Note", told.note))
+    return tuple(facts)
+
+
+def _ranges(signed: Prescription, number: int) -> tuple[TodayRange, ...]:
+    found = []
+    for block in range(1, len(signed.doses) + 1):
+        low, high = signed.today_range(block, number)
+        if low < high:
+            label = signed.session.blocks[block - 1].label
+            found.append(TodayRange(block, label, low, high))
+    return tuple(found)

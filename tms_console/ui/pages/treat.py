@@ -1,0 +1,582 @@
+"""Treat: before, during and after a session of the chosen patient.
+
+It asks for screens and passes on what was pressed; the delivering process delivers, and its gate
+decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from protocols.screening import AnswerValue
+from tms_console.accounts.login import Login
+from tms_console.accounts.roles import Permission
+from tms_console.accounts.station import Station
+from tms_console.accounts.trust import Trusted
+from tms_console.clinic.adverse_events import (
+    RecordedEvent,
+    correct_adverse_event,
+    record_adverse_event,
+)
+from tms_console.clinic.forms import Filling, fill_in
+from tms_console.clinic.thresholds import record_threshold
+from tms_console.delivery.aftermath import settle_left_open
+from tms_console.delivery.order import SessionOrder
+from tms_console.delivery.preview import sign_order
+from tms_console.screens.treat import (
+    FORMS,
+    THRESHOLD,
+    Asked,
+    BeforeScreen,
+    NothingToGive,
+    before_screen,
+)
+from tms_console.screens.treat_after import (
+    AfterScreen,
+    LeftOpen,
+    after_screen,
+    close_session,
+    put_late,
+    session_to_settle,
+    sign_delivery,
+)
+from tms_console.screens.treat_during import running
+from tms_console.screens.treat_event import EventEntry, risk_facts
+from tms_console.screens.treat_form import (
+    FormScreen,
+    ThresholdEntry,
+    form_screen,
+    threshold_entries,
+)
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.form_part import FormPart
+from tms_console.ui.link import SessionView
+from tms_console.ui.page import Page
+from tms_console.ui.parts import Message, button
+from tms_console.ui.running_session import RunningSession
+from tms_console.ui.treat_after import AfterPart
+from tms_console.ui.treat_before import BeforePart
+from tms_console.ui.treat_seizure import SeizurePart
+from tms_console.ui.treat_threshold import ThresholdPart
+
+LOOK_AGAIN_MS = 30_000
+"""What is true before a session goes stale by itself: checks are of the last hour."""
+NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
+
+Screen = BeforeScreen | AfterScreen | NothingToGive | LeftOpen
+
+
+class TreatPage(Page):
+    """The page that matters."""
+
+    name = "treat"
+    title = "Treat"
+    icon = "treat"
+    needs = (Permission.DELIVER_SESSION,)
+    of_patient = True
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(bridge, parent)
+        self.column.setContentsMargins(16, 12, 16, 12)
+        self._shown = False
+        self._asked: Asked | None = None
+        self._number = 0
+        self._after_uid = ""
+        self._aside: set[str] = set()
+        self._settled = False
+        self._loud: tuple[str, ...] = ()
+        self._ended: SessionOrder | None = None
+        self._late = 0
+        self._resumes: str | None = None
+        self.stack = QStackedWidget()
+        self.column.addWidget(self.stack)
+        self.message = QWidget()
+        self._message = QVBoxLayout(self.message)
+        self.before, self.after = BeforePart(bridge), AfterPart(bridge)
+        self.form, self.threshold = FormPart(), ThresholdPart()
+        self.seizure = SeizurePart()
+        self.session = RunningSession(bridge, self)
+        self.during = self.session.part
+        for part in (
+            self.message,
+            self.before,
+            self.form,
+            self.threshold,
+            self.during,
+            self.seizure,
+            self.after,
+        ):
+            self.stack.addWidget(part)
+        self._again = QTimer(self)
+        self._again.setInterval(LOOK_AGAIN_MS)
+        self._again.timeout.connect(self.look)
+        self._connect()
+
+    def _connect(self) -> None:
+        bridge = self.bridge
+        bridge.link.view_changed.connect(self.show_session)
+        bridge.patient_changed.connect(self.show_patient)
+        bridge.record_changed.connect(self.look_if_shown)
+        bridge.device_changed.connect(self.look_if_shown)
+        bridge.theme_changed.connect(self.show_theme)
+        self.before.opened.connect(self.open_item)
+        self.before.prepare_pressed.connect(self.prepare)
+        self.before.start_pressed.connect(self.start)
+        self.before.chosen.connect(self.choose_prescription)
+        self.before.new_pressed.connect(self.begin_anew)
+        self.form.filled_in.connect(self.save_form)
+        self.form.cancelled.connect(self.look)
+        self.threshold.measured.connect(self.save_threshold)
+        self.threshold.cancelled.connect(self.look)
+        self.session.seizure_began.connect(self.show_seizure)
+        self.seizure.finished.connect(self.save_seizure)
+        self.seizure.later.connect(self.leave_seizure)
+        self.after.signed.connect(self.sign)
+        self.after.closed.connect(self.close_early)
+        self.after.resume_pressed.connect(self.resume_early)
+        self.after.done_pressed.connect(self.put_aside)
+        self.after.event_entered.connect(self.save_event)
+
+    # What is shown
+
+    @property
+    def has_stop(self) -> bool:
+        """True while the page shows its own STOP; the frame then shows none."""
+        return self.stack.currentWidget() is self.during
+
+    def entered(self) -> None:
+        """Show the running session, or read what is to be done."""
+        self._shown = True
+        if self.session.of is not None and self.bridge.link.running:
+            self.bridge.set_patient(self.session.of.patient_uid)
+            if self.stack.currentWidget() is not self.seizure:
+                self._show(self.during)
+            self.session.show(shown=True)
+            return
+        if self.stack.currentWidget() is not self.seizure:
+            self._tell("Reading the record ...", "")
+            self.look()
+        self._again.start()
+
+    def left(self) -> None:
+        """Stop what costs time; a running session goes on."""
+        self._shown = False
+        self.session.show(shown=False)
+        self._again.stop()
+
+    def _show(self, part: QWidget) -> None:
+        if self.stack.currentWidget() is not part:
+            self.stack.setCurrentWidget(part)
+
+    def _tell(self, title: str, text: str, action: tuple[str, str] | None = None) -> None:
+        while (taken := self._message.takeAt(0)) is not None:
+            widget = taken.widget()
+            if widget is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+        made = None
+        if action is not None:
+            made = button(action[0], partial(self.bridge.go, action[1]), "primary")
+        self._message.addWidget(Message(title, text, made))
+        self._show(self.message)
+
+    @Slot()
+    def show_theme(self) -> None:
+        """Take the colours of another theme."""
+        self.during.show_theme(self.bridge.tokens)
+
+    @Slot()
+    def show_patient(self) -> None:
+        """Another patient was chosen: nothing of the last one stays."""
+        if self.bridge.link.running:
+            return
+        self._asked, self._after_uid, self._resumes, self._loud = None, "", None, ()
+        self.before.show_refusal("", ())
+        self.look_if_shown()
+
+    @Slot()
+    def look_if_shown(self) -> None:
+        """Read again, if somebody looks and nothing is being filled in."""
+        if self._shown and self.stack.currentWidget() in (self.message, self.before, self.after):
+            self.look()
+
+    @Slot()
+    def look(self) -> None:
+        """Read what is to be done for the chosen patient."""
+        uid, login = self.bridge.patient_uid, self.bridge.login
+        if self.bridge.link.running or login is None:
+            return
+        if not uid:
+            self._tell(
+                "Nobody is chosen", "Choose a patient first.", ("Go to Patients", "patients")
+            )
+            return
+        if self._asked is None or self._asked.patient_uid != uid:
+            self._asked = Asked(uid, "", simulated=False)
+        device = self.bridge.device
+        self._asked = replace(self._asked, device=device.name, simulated=device.simulated)
+        self._number += 1
+        self.bridge.read(
+            self,
+            partial(self._build, self.bridge.station, login, self._asked, self._after_uid),
+            partial(self._show_screen, self._number),
+            lambda sentence: self._tell("This cannot be shown", sentence),
+        )
+
+    def _build(
+        self,
+        station: Station,
+        login: Login,
+        asked: Asked,
+        after_uid: str,
+        trusted: Trusted,
+        _wall: str,
+    ) -> Screen:
+        """Read one screen; runs in the worker."""
+        if asked.resumes_uid is None:
+            uid, left_open = session_to_settle(trusted, station, asked.patient_uid)
+            if left_open and not self._settled:
+                return LeftOpen()
+            uid = after_uid or uid
+            if uid and (uid == after_uid or uid not in self._aside):
+                return after_screen(trusted, station, uid)
+        return before_screen(trusted, station, login.enrolment, asked)
+
+    def _show_screen(self, number: int, screen: Screen) -> None:
+        if number != self._number or self.bridge.link.running:
+            return
+        match screen:
+            case LeftOpen():
+                self._settle()
+            case NothingToGive():
+                self._tell(screen.title, screen.sentence, (screen.action, screen.page))
+            case AfterScreen():
+                self._after_uid = screen.session_uid
+                self.after.show_screen(screen)
+                self.after.show_loud(self._loud)
+                self._show(self.after)
+            case BeforeScreen():
+                self.before.show_screen(screen)
+                self._show(self.before)
+
+    def _settle(self) -> None:
+        """A session was left open on record: bring it to an honest end, once, then look again."""
+        self._settled = True
+        station = self.bridge.station
+        self.bridge.worker.run(
+            self,
+            lambda: settle_left_open(station),
+            self._settled_now,
+            lambda error: self._settled_now((str(error),)),
+        )
+
+    def _settled_now(self, sentences: tuple[str, ...]) -> None:
+        self._loud = (*self._loud, *sentences)
+        self.look()
+
+    # Before
+
+    @Slot(str)
+    def open_item(self, what: str) -> None:
+        """Open what an item of the list asks for."""
+        screen, asked = self.before.screen_now, self._asked
+        if screen is None or asked is None:
+            return
+        if what in FORMS:
+            why = next((one.sentence for one in screen.items if one.code == what), "")
+            self.bridge.read(
+                self,
+                lambda trusted, _wall: form_screen(trusted, asked.patient_uid, what, why),
+                self._show_form,
+            )
+        elif what == THRESHOLD:
+            self.threshold.open(threshold_entries(screen))
+            self._show(self.threshold)
+        elif what == "pre-step":
+            self._asked = replace(asked, pre_step_done=True)
+            self.look()
+        else:
+            self.bridge.go(what)
+
+    def _show_form(self, screen: FormScreen) -> None:
+        self.form.open(screen)
+        self._show(self.form)
+
+    @Slot(str, object)
+    def save_form(self, form_id: str, answers: dict[str, AnswerValue]) -> None:
+        """Put a form on record."""
+        asked = self._asked
+        if asked is not None:
+            uid = asked.patient_uid
+            self.bridge.act(
+                self,
+                lambda station, login: fill_in(station, login, uid, Filling(form_id, answers)),
+                self._saved,
+                self.form.tell,
+            )
+
+    @Slot(object, int)
+    def save_threshold(self, entry: ThresholdEntry, value_pct_mso: int) -> None:
+        """Put a re-measured threshold on record."""
+        self.bridge.act(
+            self,
+            lambda station, login: record_threshold(
+                station, login, entry.measurement(value_pct_mso, station.wall())
+            ),
+            self._saved,
+            self.threshold.tell,
+        )
+
+    def _saved(self, _uid: object) -> None:
+        self._show(self.before)
+        self.look()
+
+    @Slot(str)
+    def choose_prescription(self, uid: str) -> None:
+        """Show another prescription of the patient."""
+        if self._asked is not None:
+            self._asked = replace(self._asked, prescription_uid=uid, pre_step_done=False)
+            self.look()
+
+    @Slot()
+    def begin_anew(self) -> None:
+        """Do not go on with the earlier session."""
+        if self._asked is not None:
+            self._aside.add(self._asked.resumes_uid or "")
+            self._asked = replace(self._asked, resumes_uid=None)
+            self._after_uid = ""
+            self.look()
+
+    @Slot()
+    def prepare(self) -> None:
+        """First step: look at everything once more, then ask who is in the chair."""
+        login, asked = self.bridge.login, self._asked
+        if login is None or asked is None:
+            return
+        self.before.show_refusal("", ())
+        self.before.show_busy("Looking once more ...")
+        station = self.bridge.station
+        self._number += 1
+        self.bridge.read(
+            self,
+            lambda trusted, _wall: before_screen(trusted, station, login.enrolment, asked),
+            partial(self._prepared, self._number),
+            partial(self._not_started),
+        )
+
+    def _prepared(self, number: int, screen: BeforeScreen | NothingToGive) -> None:
+        self._show_screen(number, screen)
+        if isinstance(screen, BeforeScreen) and self.stack.currentWidget() is self.before:
+            self.before.back()
+            self.before.show_prepared()
+
+    @Slot()
+    def start(self) -> None:
+        """Second step: sign the order for exactly what is shown, and hand it over."""
+        screen, challenge = self.before.screen_now, self.bridge.link.challenge
+        if screen is None or self.bridge.link.running:
+            return
+        if challenge is None:
+            self._not_started(NOT_READY)
+            return
+        self.before.show_busy("Signing the order ...")
+        device, shown = self.bridge.device.order, screen.shown
+        self.bridge.act(
+            self,
+            lambda station, login: sign_order(station, login, shown, challenge, device),
+            partial(self._begin, screen),
+            self._not_started,
+        )
+
+    def _not_started(self, sentence: str) -> None:
+        self.before.back()
+        self.before.show_refusal(sentence, ())
+
+    def _begin(self, screen: BeforeScreen, order: SessionOrder) -> None:
+        content = screen.shown.dose.session
+        if content is None or self.bridge.link.running:
+            return
+        policy = screen.shown.policy
+        self.session.begin(
+            running(
+                screen.patient_uid,
+                screen.name,
+                (screen.title, screen.session_words),
+                content,
+                screen.doses,
+            ),
+            None if policy is None else policy.zone,
+        )
+        self._after_uid, self._loud, self._settled, self._late = "", (), False, 0
+        self.before.back()
+        self.bridge.link.begin(order)
+
+    # During
+
+    @Slot(object)
+    def show_session(self, view: SessionView) -> None:
+        """Follow a session of treatment, whatever page is in view."""
+        if view.order is None or view.order.kind != "treatment" or self.session.of is None:
+            return
+        if view.running:
+            if self._ended is not view.order and self.stack.currentWidget() is not self.seizure:
+                self._show(self.during)
+            self.session.show_view(view, shown=self._shown)
+            return
+        self._put_late(view)
+        if self._ended is not view.order:
+            self._ended = view.order
+            self._over(view)
+        elif view.lost != self._loud[: len(view.lost)]:
+            self._loud = view.lost
+            self.after.show_loud(self._loud)
+
+    def _over(self, view: SessionView) -> None:
+        """A session ended, or never began: show what came of it."""
+        self.session.end()
+        over, self._asked = view.over, self._asked
+        uid = view.session_uid or ("" if over is None else over.session_uid)
+        self._loud = view.lost
+        if over is not None:
+            unsaved = f"{over.lost} entries could be saved nowhere." if over.lost else ""
+            beside = "" if over.saved else "Part of the record lies beside the database."
+            self._loud = tuple(one for one in (*view.lost, unsaved, beside, *over.found) if one)
+        if self._asked is not None:
+            self._asked = replace(self._asked, resumes_uid=None, pre_step_done=False)
+        self._after_uid = uid
+        if not uid and over is not None:
+            self.before.show_refusal(over.reason, over.checks)
+        if self.stack.currentWidget() is not self.seizure:
+            self._tell("The session is over", "Reading the record ...")
+        if self._shown:
+            self._again.start()
+            if self.stack.currentWidget() is not self.seizure:
+                self.look()
+
+    def _put_late(self, view: SessionView) -> None:
+        """Put on record what came too late for the delivering process."""
+        late, self._late = view.unrecorded[self._late :], len(view.unrecorded)
+        station, uid = self.bridge.station, view.session_uid
+        for remark in late:
+            self.bridge.worker.run(
+                self,
+                partial(put_late, station, uid, remark),
+                lambda _none: self.bridge.record_changed.emit(),
+                lambda error: self.bridge.problem.emit(
+                    f"A remark on the session is not on record: {error} Write it down, and add "
+                    "it on this page."
+                ),
+            )
+
+    # The seizure card
+
+    @Slot()
+    def show_seizure(self) -> None:
+        """Open the guided card; the session was stopped already."""
+        self.seizure.begin(self.session.facts())
+        self._show(self.seizure)
+        self.bridge.link.view_changed.emit(self.bridge.link.view)  # the frame shows its STOP
+        if self.session.of is not None:
+            uid = self.session.of.patient_uid
+            self.bridge.read(
+                self, lambda trusted, _wall: risk_facts(trusted, uid), self.seizure.add_facts
+            )
+
+    @Slot(object)
+    def save_seizure(self, entry: EventEntry) -> None:
+        """Put the filled-in card on record, as a correction of the event that was stamped."""
+        stamped, of = self.session.stamped, self.session.of
+        if stamped is None or of is None:
+            self.leave_seizure()
+            return
+        event_uid, session_uid, onset = stamped
+        self.bridge.act(
+            self,
+            lambda station, login: correct_adverse_event(
+                station,
+                login,
+                event_uid,
+                entry.event(of.patient_uid, session_uid, onset),
+                "the guided card was filled in",
+            ),
+            lambda _uid: self.leave_seizure(),
+            self.seizure.tell,
+        )
+
+    @Slot()
+    def leave_seizure(self) -> None:
+        """Leave the card: what came of the session is next."""
+        self.seizure.end()
+        if self.bridge.link.running:
+            self._show(self.during)
+            return
+        self._tell("The session is over", "Reading the record ...")
+        self.look()
+
+    # After
+
+    @Slot(str, str)
+    def sign(self, password: str, login_name: str) -> None:
+        """Sign that the session was delivered."""
+        screen = self.after.screen_now
+        if screen is not None:
+            self.bridge.act(
+                self,
+                lambda station, login: sign_delivery(
+                    station, login, screen, (password, login_name)
+                ),
+                lambda _uid: self.after.forget_password(),
+                self.after.tell,
+            )
+
+    @Slot(str)
+    def close_early(self, reason: str) -> None:
+        """Close a session that ended early."""
+        screen = self.after.screen_now
+        if screen is not None:
+            self.bridge.act(
+                self,
+                lambda station, login: close_session(station, login, screen.session_uid, reason),
+                lambda _none: None,
+                self.after.tell_early,
+            )
+
+    @Slot()
+    def resume_early(self) -> None:
+        """Prepare to go on with a session that ended early."""
+        screen = self.after.screen_now
+        if screen is not None and self._asked is not None:
+            self._asked = replace(self._asked, resumes_uid=screen.session_uid)
+            self._after_uid = ""
+            self.look()
+
+    @Slot()
+    def put_aside(self) -> None:
+        """Go on to what is next for the patient."""
+        screen = self.after.screen_now
+        if screen is not None:
+            self._aside.add(screen.session_uid)
+        self._after_uid, self._loud = "", ()
+        self.bridge.link.forget()
+        self.look()
+
+    @Slot(object, object)
+    def save_event(self, entry: EventEntry, correcting: RecordedEvent | None) -> None:
+        """Put an adverse event on record, or a correction of one."""
+        screen = self.after.screen_now
+        if screen is None:
+            return
+
+        def do(station: Station, login: Login) -> str:
+            onset = station.wall() if correcting is None else correcting.event.onset
+            event = entry.event(screen.patient_uid, screen.session_uid, onset)
+            if correcting is None:
+                return record_adverse_event(station, login, event)
+            why = "completed after the session"
+            return correct_adverse_event(station, login, correcting.uid, event, why)
+
+        self.bridge.act(self, do, lambda _uid: self.after.event_saved(), self.after.tell_event)

@@ -1,0 +1,348 @@
+"""The Treat page while a session runs: legible at two metres, STOP always at hand.
+
+It shows a `DuringScreen` and reports what was pressed.  No button here is a default button, and
+none has the focus when the page comes up: a key can raise nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tms_console.clinic.adverse_event import What
+from tms_console.screens.treat_during import DuringScreen, Intensity
+from tms_console.screens.treat_live import Live, Raster
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.gauges import Ring, SessionStrip
+from tms_console.ui.icons import icon
+from tms_console.ui.parts import Card, Fact, button, set_state, words
+from tms_console.ui.raster import FULL, RasterPlot
+from tms_console.ui.theme import Tokens
+
+SIDE_PX = 324
+FACTS_PX = 288
+TAP_PX = 34
+
+ONE_TAP = (
+    (What.SCALP_DISCOMFORT, "Scalp discomfort"),
+    (What.HEADACHE, "Headache"),
+    (What.FACIAL_TWITCH, "Facial twitch"),
+    (What.LIGHT_HEADEDNESS, "Light-headed"),
+)
+REPOSITIONED = "coil repositioned"
+ASKED_TO_STOP = "the patient asked to stop"
+COMFORTS = range(11)
+
+
+class DuringPart(QWidget):
+    """A running session."""
+
+    stop_pressed = Signal()
+    pause_pressed = Signal()
+    resume_pressed = Signal()
+    intensity_pressed = Signal(int)
+    event_pressed = Signal(object)
+    noted = Signal(str)
+    comfort_pressed = Signal(int)
+    asked_to_stop = Signal()
+    seizure_pressed = Signal()
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._paused = False
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Session in progress")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        left = QVBoxLayout()
+        left.setSpacing(12)
+        left.addWidget(self._numbers(bridge.tokens))
+        left.addWidget(self._plan(bridge.tokens))
+        left.addLayout(self._live(bridge.tokens), 1)
+        row.addLayout(left, 1)
+        row.addWidget(self._side())
+        self.show_theme(bridge.tokens)
+
+    def _numbers(self, tokens: Tokens) -> Card:
+        card = Card()
+        card.body.setContentsMargins(20, 10, 20, 10)
+        row = QHBoxLayout()
+        row.setSpacing(28)
+        self.ring = Ring(tokens)
+        row.addWidget(self.ring)
+        self.word, self.left = words("", "label", wraps=False), words("", "huge", wraps=False)
+        self.ends, self.train = words("", "muted", wraps=False), words("", "title", wraps=False)
+        self.train_next = words("", "muted")
+        row.addLayout(_column(self.word, self.left, self.ends, self.train, self.train_next), 5)
+        self.set_to = words("", "huge", wraps=False)
+        number = QHBoxLayout()
+        number.setSpacing(8)
+        number.addWidget(self.set_to)
+        unit = words("% MSO", "title", wraps=False)
+        unit.setContentsMargins(0, 0, 0, 9)
+        number.addWidget(unit, 0, Qt.AlignmentFlag.AlignBottom)
+        number.addStretch(1)
+        self.percent, self.dose = words("", "muted", wraps=False), words("", "title", wraps=False)
+        self.allowed = words("", "muted")
+        second = QVBoxLayout()
+        second.setSpacing(1)
+        second.addStretch(1)
+        second.addWidget(words("INTENSITY", "label", wraps=False))
+        second.addLayout(number)
+        for one in (self.percent, self.dose, self.allowed):
+            second.addWidget(one)
+        second.addStretch(1)
+        row.addLayout(second, 6)
+        card.body.addLayout(row)
+        return card
+
+    def _plan(self, tokens: Tokens) -> Card:
+        card = Card()
+        card.body.setContentsMargins(20, 8, 20, 10)
+        card.body.setSpacing(4)
+        self.block = words("", "label", wraps=False)
+        self.strip = SessionStrip(tokens)
+        card.add(self.block, self.strip)
+        return card
+
+    def _live(self, tokens: Tokens) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        plot = Card("Live pulses")
+        plot.body.setContentsMargins(16, 8, 12, 6)
+        plot.body.setSpacing(2)
+        self.raster = RasterPlot(tokens)
+        plot.heading.setText("LIVE PULSES · LAST 6 S, NEXT 4 S")
+        plot.add(self.raster, words(FULL, "small"))
+        row.addWidget(plot, 1)
+        facts = Card("This session")
+        facts.setFixedWidth(FACTS_PX)
+        facts.body.setContentsMargins(16, 8, 16, 8)
+        facts.body.setSpacing(0)
+        self.on_disk = Fact("Pulses on disk")
+        self.evidence = Fact("Evidence")
+        self.late = Fact("Train start late, p99")
+        self.spacing = Fact("Device spacing, p99")
+        self.coil = Fact("Coil")
+        self.heard = Fact("Last device reply")
+        facts.add(self.on_disk, self.evidence, self.late, self.spacing, self.coil, self.heard)
+        facts.body.addStretch(1)
+        row.addWidget(facts)
+        return row
+
+    def _side(self) -> QWidget:
+        side = QWidget()
+        side.setFixedWidth(SIDE_PX)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self._control())
+        column.addWidget(self._patient())
+        column.addStretch(1)
+        return side
+
+    def _control(self) -> Card:
+        card = Card()
+        card.body.setContentsMargins(14, 12, 14, 10)
+        self.pause_button = button("Pause after this train   F8", self._pause, "pause")
+        self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
+        self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
+        self.stop_button.setIconSize(QSize(22, 22))
+        self.less = self._step("Lower the intensity by one step", -1)
+        self.more = self._step("Raise the intensity by one step", +1)
+        self.wanted = words("", "strong", wraps=False)
+        self.bounds = words("", "small")
+        for one in (self.wanted, self.bounds):
+            one.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.wanted)
+        middle.addWidget(self.bounds)
+        row = QHBoxLayout()
+        row.addWidget(self.less)
+        row.addLayout(middle, 1)
+        row.addWidget(self.more)
+        card.add(self.stop_button, self.pause_button)
+        card.body.addLayout(row)
+        return card
+
+    def _step(self, name: str, step: int) -> QPushButton:
+        made = button("", lambda: self._move(step), "step", name)
+        made.setText("\u2212" if step < 0 else "+")
+        made.setFixedSize(56, 44)
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return made
+
+    def _patient(self) -> Card:
+        card = Card("How is the patient?")
+        card.body.setContentsMargins(14, 8, 14, 10)
+        card.body.setSpacing(6)
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        taps = [_tap(text, partial(self.event_pressed.emit, what)) for what, text in ONE_TAP]
+        taps.append(_tap("Repositioned", partial(self.noted.emit, REPOSITIONED)))
+        taps.append(_tap("Asks to stop", self.asked_to_stop.emit))
+        for number, made in enumerate(taps):
+            grid.addWidget(made, number // 2, number % 2)
+        card.body.addLayout(grid)
+        card.body.addWidget(words("Comfort, 0 unbearable to 10 no discomfort", "small"))
+        self._comfort = QButtonGroup(self)
+        self._comfort.setExclusive(True)
+        comforts = QGridLayout()
+        comforts.setSpacing(4)
+        for value in COMFORTS:
+            made = _tap(str(value), partial(self.comfort_pressed.emit, value))
+            made.setCheckable(True)
+            made.setAccessibleName(f"Comfort {value}")
+            self._comfort.addButton(made, value)
+            comforts.addWidget(made, value // 6, value % 6)
+        card.body.addLayout(comforts)
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Add a note, Enter")
+        self.note.setAccessibleName("Add a note")
+        self.note.setMaxLength(500)
+        self.note.returnPressed.connect(self._note)
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.note, 1)
+        self.seizure = _tap("Seizure", self.seizure_pressed.emit)
+        self.seizure.setProperty("kind", "tap-bad")
+        self.seizure.setAccessibleName("Seizure: stop, and open the card")
+        self.seizure.setMinimumSize(96, 40)
+        row.addWidget(self.seizure)
+        card.body.addLayout(row)
+        self.told = words("", "small")
+        card.body.addWidget(self.told)
+        return card
+
+    # What is shown
+
+    def begin(self) -> None:
+        """Forget the last session; no control has the focus."""
+        self._comfort.setExclusive(False)
+        for one in self._comfort.buttons():
+            one.setChecked(False)
+        self._comfort.setExclusive(True)
+        self.note.clear()
+        self.told.setText("")
+        self.show_live(Live(), 0)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_theme(self, tokens: Tokens) -> None:
+        """Take the colours of a theme."""
+        for one in (self.ring, self.strip, self.raster):
+            one.show_theme(tokens)
+        self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
+        self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_warn"))
+
+    def show_screen(self, screen: DuringScreen, tokens: Tokens) -> None:
+        """Show this moment in place of the last."""
+        self.ring.show_pulses(screen.pulses, screen.total, screen.doubt)
+        _say(self.word, screen.word, screen.state)
+        self.setAccessibleDescription(f"{screen.word}, {screen.train}")
+        _say(self.left, screen.left)
+        _say(self.ends, screen.reason or f"remaining · {screen.ends}")
+        _say(self.train, screen.train)
+        _say(self.train_next, screen.train_next)
+        _say(self.block, screen.block.upper())
+        self.strip.show_cells(screen.cells, screen.share)
+        self.coil.show_value(screen.coil, screen.coil_state)
+        self.heard.show_value(screen.heard, screen.heard_state)
+        self._show_intensity(screen.intensity)
+        if screen.paused != self._paused:
+            self._paused = screen.paused
+            self.pause_button.setText("Go on" if screen.paused else "Pause after this train   F8")
+            self.pause_button.setAccessibleName(self.pause_button.text())
+            self.show_theme(tokens)
+
+    def _show_intensity(self, shown: Intensity) -> None:
+        _say(self.set_to, str(shown.set_to))
+        _say(self.percent, shown.words)
+        _say(self.dose, shown.told, shown.state)
+        _say(self.allowed, f"prescribed {shown.prescribed} · allowed {shown.low} to {shown.high}")
+        _say(self.wanted, f"{shown.wanted} % MSO")
+        _say(self.bounds, f"allowed {shown.low} to {shown.high}, from the next train on")
+        self._allow(self.less, shown.may_fall)
+        self._allow(self.more, shown.may_rise)
+
+    def _allow(self, one: QPushButton, allowed: bool) -> None:
+        """Let a button be used; the focus never falls from it to its neighbour."""
+        if not allowed and one.hasFocus():
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        one.setEnabled(allowed)
+
+    def show_live(self, live: Live, delivered: int) -> None:
+        """Show what is on disk beside what the delivering process says."""
+        behind = live.delivered < delivered
+        self.on_disk.show_value(f"{live.delivered:,} / {delivered:,}", "note" if behind else "")
+        self.evidence.show_value(live.evidence_words)
+        self.late.show_value(_ms(live.late_p99_us))
+        self.spacing.show_value(_ms(live.spacing_p99_us))
+
+    def show_raster(self, shown: Raster) -> None:
+        """Show a frame of the live plot."""
+        self.raster.show_raster(shown)
+
+    def say(self, sentence: str) -> None:
+        """Say what was put on record."""
+        self.told.setText(sentence)
+
+    # What is pressed
+
+    def _pause(self) -> None:
+        (self.resume_pressed if self._paused else self.pause_pressed).emit()
+
+    def _move(self, step: int) -> None:
+        self.intensity_pressed.emit(step)
+
+    def _note(self) -> None:
+        text = self.note.text().strip()
+        if text:
+            self.note.clear()
+            self.noted.emit(text)
+
+
+def _say(label: QWidget, text: str, state: str | None = None) -> None:
+    """Change a label only if it says something else: a repaint costs."""
+    if label.property("text") != text:
+        label.setProperty("text", text)
+    if state is not None:
+        set_state(label, state)
+
+
+def _ms(microseconds: float | None) -> str:
+    return "none yet" if microseconds is None else f"{microseconds / 1e3:.2f} ms"
+
+
+def _column(*widgets: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(1)
+    column.addStretch(1)
+    for one in widgets:
+        column.addWidget(one)
+    column.addStretch(1)
+    return column
+
+
+def _tap(text: str, pressed: Callable[[], object]) -> QPushButton:
+    made = QPushButton(text)
+    made.setProperty("kind", "tap")
+    made.setAccessibleName(text)
+    made.setAutoDefault(False)
+    made.setMinimumHeight(TAP_PX)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    made.clicked.connect(lambda _checked=False: pressed())
+    return made
