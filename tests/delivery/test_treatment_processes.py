@@ -469,6 +469,7 @@ def test_every_process_that_we_start_dumps_nothing_and_makes_private_files(
             ready = seen.until(lambda one: isinstance(one, pipe.Ready))
             assert isinstance(ready, pipe.Ready)
             assert limits_of(seen.client.pid).split()[4:6] == ["0", "0"]
+            assert "Umask:\t0077" in Path(f"/proc/{seen.client.pid}/status").read_text()
             order = main.rehearsal_order(
                 make_ready(tmp_path, short=True, trains=1).made.session,
                 tmp_path / "r.db",

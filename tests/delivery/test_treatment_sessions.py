@@ -41,6 +41,7 @@ from tests.delivery.treatments import (
     midday_zone,
     run_as_real,
 )
+from tms_console.accounts.book import Book, Enrolment
 from tms_console.accounts.whole_file import verify_whole
 from tms_console.clinic import day as days
 from tms_console.clinic.adverse_events import (
@@ -511,6 +512,7 @@ def test_after_its_end_a_session_takes_no_more_remarks(ready: Ready) -> None:
     assert not controls.report(record, event)
     assert not controls.report(*reported(ready, What.SEIZURE, 4))
     assert not controls.halted
+    assert controls.take() == [], "who was told no keeps it"
 
 
 # The gate's look before every train -------------------------------------------------------------
@@ -580,6 +582,20 @@ def test_a_refusal_that_cannot_be_put_on_record_is_a_refusal_all_the_same(
     require_harmless(done)
     assert "was withdrawn by" in done.result.reason
     assert "could not be put on record" in caplog.text
+
+
+def test_an_order_of_somebody_whose_enrolment_is_over_by_the_clock_is_refused(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is not in the chain: the enrolment said itself until when it counts."""
+    true = Book.active
+
+    def active(self: Book, user_uid: str, now: str) -> Enrolment | None:
+        return None if user_uid == ready.technician.user_uid else true(self, user_uid, now)
+
+    run = ready.session()
+    monkeypatch.setattr(Book, "active", active)
+    require_refused(run_as_real(run), "Technician Somebody is not active any more")
 
 
 def test_an_order_that_lost_its_start_order_on_the_way_is_refused(ready: Ready) -> None:
