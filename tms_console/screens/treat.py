@@ -189,6 +189,12 @@ class BeforeScreen:
         return self.shown.prescription.session.pre_step or ""
 
     @property
+    def today_pct_mt(self) -> tuple[Fraction, ...]:
+        """The percentage of each block as it is shown."""
+        chosen = self.shown.wanted.today_pct_mt
+        return chosen or tuple(one.prescribed_pct_mt for one in self.shown.prescription.doses)
+
+    @property
     def headline(self) -> str:
         """How much is still to do."""
         left = sum(one.refuses for one in self.items)
@@ -301,7 +307,7 @@ def _item(check: CheckResult) -> Item:
             return Item(check.code, title, check.sentence, "warn", "Measure it again", THRESHOLD)
         again = "Fill in again" if is_form and "No extra" not in check.sentence else ""
         return Item(check.code, title, check.sentence, "good", again, check.code if again else "")
-    sentence = f"{check.sentence} {check.remedy}".strip()
+    sentence = f"{check.sentence} {check.remedy}".strip().replace("..", ".")
     if check.remedy.startswith(_BY_PHYSICIAN):
         return Item(check.code, title, sentence, "note", "Go to Approvals", APPROVALS)
     if is_form:
@@ -357,8 +363,8 @@ def _doses(session: SessionContent, shown: Preview) -> tuple[BlockDose, ...]:
                 block.lowest_pct_mso,
                 block.highest_pct_mso,
                 block.threshold_pct_mso,
-                f"{decimal_text(block.pct_mt)} % of {threshold.value_pct_mso} %MSO "
-                f"{block.threshold_kind} ({measured}) = "
+                f"{decimal_text(block.pct_mt)} % of {threshold.value_pct_mso} %MSO, "
+                f"{block.threshold_kind}, {measured}; given as "
                 f"{decimal_text(block.effective_pct_mt, 1)} %MT",
             )
         )

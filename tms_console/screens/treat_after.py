@@ -20,7 +20,7 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Meaning, ToSign
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import OldSession, Trusted
-from tms_console.clinic.adverse_events import RecordedEvent, adverse_events_of
+from tms_console.clinic.adverse_events import RecordedEvent, adverse_events_of, holds
 from tms_console.clinic.entries import put_on_record
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import patient
@@ -38,6 +38,7 @@ from tms_console.screens.today import LOOK_AHEAD_DAYS, birth_words, short_day
 COMPLETED = "completed"
 CLOSED = "closed without going on: "
 """So the note begins that closes a session which ended early (architecture.md, "Close")."""
+HELD = "The patient is on hold until a physician clears it."
 COMFORT = "comfort "
 """So the note of a comfort from 0 to 10 begins."""
 _SHOWN = frozenset({"note", "adverse_event", "pause", "resume", "intensity", "fault", "stop"})
@@ -62,6 +63,8 @@ class AfterScreen:
         events: Adverse events in it.
         early: It ended early.
         may_resume: Somebody may go on with it today, as far as the record says.
+        may_close: Somebody may close it.
+        held: The patient is on hold.
         closed: The reason for which it was closed, "" if it was not.
         signed: Who signed it and when, "" if nobody did.
         digest: What a signature names.
@@ -82,6 +85,8 @@ class AfterScreen:
     events: tuple[RecordedEvent, ...]
     early: bool
     may_resume: bool
+    may_close: bool
+    held: bool
     closed: str
     signed: str
     digest: str
@@ -147,6 +152,7 @@ def after_screen(trusted: Trusted, station: Station, session_uid: str) -> AfterS
     state = str(ended.get("state", "running"))
     early = state != COMPLETED
     closed = _closed(said)
+    held = bool(holds(trusted, signed_for.patient_uid))
     resumed = any(
         each.begun.get("resumes_uid") == session_uid for each in trusted.sessions.values()
     )
@@ -169,11 +175,13 @@ def after_screen(trusted: Trusted, station: Station, session_uid: str) -> AfterS
             if each.event.session_uid == session_uid
         ),
         early=early,
-        may_resume=early and not resumed and not closed and bool(ended),
+        may_resume=early and not (resumed or closed or held) and bool(ended),
+        may_close=early and not (resumed or closed) and bool(ended),
+        held=held,
         closed=closed,
         signed=_signed(trusted, session_uid),
         digest=session.closing_digest,
-        next_due=_next_due(trusted, station.wall(), signed_for),
+        next_due=HELD if held else _next_due(trusted, station.wall(), signed_for),
     )
 
 
@@ -285,9 +293,8 @@ def _strip(signed: Prescription, numbers: SessionSummary, planned: int) -> Strip
     given = numbers.line.delivered + numbers.line.unknown
     share = min(1.0, given / planned) if planned else 0.0
     bars = (Bar(0.0, share, done=True), Bar(share, 1.0))
-    minutes = clock_text(Fraction(round(numbers.planned_s * 1000), 1000), 1)
     return Strip(
-        f"{signed.session.title} · {given:,} of {planned:,} pulses · trains of {minutes} min",
+        f"{signed.session.title} · {given:,} of {planned:,} pulses",
         bars if share < 1 else bars[:1],
     )
 

@@ -221,12 +221,14 @@ class Moment:
         wall: Wall time, in the zone in which it is shown.
         wanted_pct_mso: What was asked for of each block.
         coil_before_c: The coil's temperature at the first look, None for none.
+        paused_since_ns: The last pulse before the pause, None if it is not paused.
     """
 
     now_ns: int
     wall: datetime
     wanted_pct_mso: tuple[int, ...]
     coil_before_c: int | None = None
+    paused_since_ns: int | None = None
 
 
 def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> DuringScreen:
@@ -242,7 +244,8 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
     word, state = STATES.get(snapshot.state, (snapshot.state.upper(), "note"))
     paused = snapshot.state == "paused"
     now_ns = moment.now_ns
-    left_s = max(0.0, (snapshot.ends_ns - now_ns) / 1e9)
+    from_ns = snapshot.next_due_ns if paused else now_ns
+    left_s = max(0.0, (snapshot.ends_ns - from_ns) / 1e9)
     before = of.pulses - snapshot.planned
     dose = of.doses[snapshot.block - 1]
     return DuringScreen(
@@ -251,10 +254,12 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
         pulses=before + snapshot.delivered,
         total=of.pulses,
         doubt=_doubt(snapshot),
-        left="-:--" if paused else duration(left_s),
-        ends="paused" if paused else f"ends about {moment.wall + timedelta(seconds=left_s):%H:%M}",
+        left=duration(left_s),
+        ends="when it goes on"
+        if paused
+        else f"ends about {moment.wall + timedelta(seconds=left_s):%H:%M}",
         train=f"Train {snapshot.train} of {snapshot.trains}",
-        train_next=_next(snapshot, now_ns),
+        train_next=_next(of, snapshot, moment),
         intensity=replace(
             _intensity(dose, snapshot.intensity_pct_mso, moment.wanted_pct_mso[snapshot.block - 1]),
             movable=of.movable(snapshot.train, before + snapshot.delivered + snapshot.unknown),
@@ -311,14 +316,18 @@ def _doubt(snapshot: Snapshot) -> str:
     return " · ".join(told)
 
 
-def _next(snapshot: Snapshot, now_ns: int) -> str:
+def _next(of: Running, snapshot: Snapshot, moment: Moment) -> str:
     """Return when the next command is due, or what happens."""
     if snapshot.state == "paused":
-        return "nothing is given until somebody goes on"
+        longest = duration(of.content.longest_pause_s)
+        if moment.paused_since_ns is None:
+            return f"for at most {longest}"
+        lasted = duration(max(0, moment.now_ns - moment.paused_since_ns) // 10**9)
+        return f"for {lasted} of at most {longest}"
     if snapshot.state == "delivering":
         return "the stimulator fires"
-    wait_s = (snapshot.next_due_ns - now_ns) / 1e9
-    return f"in {max(0.0, wait_s):.1f} s"
+    wait_s = (snapshot.next_due_ns - moment.now_ns) / 1e9
+    return f"next train in {max(0.0, wait_s):.1f} s"
 
 
 def _intensity(dose: BlockDose, set_to: int, wanted: int) -> Intensity:
@@ -346,8 +355,8 @@ def _intensity(dose: BlockDose, set_to: int, wanted: int) -> Intensity:
 def _coil(now_c: int | None, before_c: int | None) -> str:
     if now_c is None:
         return "not reported"
-    trend = "" if before_c is None else f" · {now_c - before_c:+d} since the start"
-    return f"{now_c} °C{trend}"
+    trend = "" if before_c is None else f" ({now_c - before_c:+d})"
+    return f"{now_c} °C{trend}, limit {COIL_STOP_C}"
 
 
 def _coil_state(now_c: int | None) -> str:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from protocols.screening import AnswerValue, Item, ItemKind
 from tms_console.screens.treat_form import FormScreen, choices_of, form_state, kept_answers
-from tms_console.ui.parts import Card, button, rule, words
+from tms_console.ui.parts import Card, button, rule, set_state, words
 from tms_console.ui.scrolling import Scrolled
 from tms_console.ui.theme import SPACE
 
@@ -174,6 +174,7 @@ class FormPart(QWidget):
     def tell(self, sentence: str) -> None:
         """Say what went wrong; nothing was put on record."""
         self.answer.setText(sentence)
+        set_state(self.answer, "bad")
         self.save_button.setEnabled(True)
 
     def _look(self) -> None:
@@ -188,6 +189,7 @@ class FormPart(QWidget):
         wrong = next((one for one in stands.mistakes if "is not answered" not in one), "")
         left = f"{stands.missing} left to answer" if stands.missing else ""
         self.answer.setText(wrong or left)
+        set_state(self.answer, "bad" if wrong else "muted")
         self.save_button.setEnabled(stands.complete)
 
     def _save(self) -> None:

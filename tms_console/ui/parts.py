@@ -125,6 +125,23 @@ class Finding(QFrame):
         self.setAccessibleName(f"{state}: {text}")
 
 
+class Answer(QLabel):
+    """What came of something that was pressed, beside it; no place is kept for it while empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setProperty("role", "small")
+        self.say("")
+
+    def say(self, text: str, state: str = "bad") -> None:
+        """Show this in place of the last; "" for nothing."""
+        self.setText(text)
+        set_state(self, state)
+        self.setVisible(bool(text))
+
+
 class Fact(QWidget):
     """A label and its value on one line; the value may change and does not jump."""
 

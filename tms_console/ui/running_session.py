@@ -54,6 +54,7 @@ class RunningSession(QObject):
         self._anchor_ns = (0, 0)
         self._wanted: list[int] = []
         self._coil_before_c: int | None = None
+        self._paused_ns: int | None = None
         self._live = Live()
         self._due = np.zeros(0, np.int64)
         self._reading = False
@@ -88,7 +89,7 @@ class RunningSession(QObject):
         self.stamped = None
         self._view = SessionView()
         self._wanted = [one.intensity_pct_mso for one in of.doses]
-        self._coil_before_c = None
+        self._coil_before_c = self._paused_ns = None
         self._live = Live()
         self._due = of.due_ns
         self._anchor_ns = (0, time.perf_counter_ns())
@@ -144,15 +145,21 @@ class RunningSession(QObject):
         """Show numbers and words."""
         if self.of is None:
             return
+        snapshot = self._view.snapshot
+        if snapshot is None or snapshot.state != "paused":
+            self._paused_ns = None
+        elif self._paused_ns is None:
+            seen = self._live.drawn_ns
+            self._paused_ns = int(seen[-1]) if seen.size else snapshot.at_ns
         moment = Moment(
             self.now_ns(),
             datetime.now(self._zone).astimezone(self._zone),
             tuple(self._wanted),
             self._coil_before_c,
+            self._paused_ns,
         )
-        self.screen_now = during_screen(self.of, self._view.snapshot, moment)
+        self.screen_now = during_screen(self.of, snapshot, moment)
         self.part.show_screen(self.screen_now, self._bridge.tokens)
-        snapshot = self._view.snapshot
         self.part.show_live(self._live, 0 if snapshot is None else snapshot.delivered)
 
     @Slot()

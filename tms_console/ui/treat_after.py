@@ -17,7 +17,7 @@ from tms_console.screens.treat_event import MILD, EventEntry
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.dose_plots import DosePlots
 from tms_console.ui.event_form import EventForm
-from tms_console.ui.parts import Card, Fact, Finding, button, fill, set_state, words
+from tms_console.ui.parts import Answer, Card, Fact, Finding, button, fill, set_state, words
 from tms_console.ui.scrolling import Scrolled, breakable
 from tms_console.ui.theme import SPACE
 
@@ -58,7 +58,7 @@ class AfterPart(QWidget):
         self._borne = QVBoxLayout()
         self._events = QVBoxLayout()
         self.form = EventForm()
-        self.event_answer = words("", "small", "bad")
+        self.event_answer = Answer()
         self.add_button = button("Add an adverse event", self._add)
         self.save_button = button("Put on record", self._save, "primary")
         self.leave_button = button("Cancel", self._leave)
@@ -89,7 +89,7 @@ class AfterPart(QWidget):
         self.reason.setMaxLength(500)
         self.close_button = button("Close it with this reason", self._close)
         self.early_told = words("")
-        self.early_answer = words("", "small", "bad")
+        self.early_answer = Answer()
         self.early_card.add(
             self.early_told,
             self.resume_button,
@@ -108,15 +108,17 @@ class AfterPart(QWidget):
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
         self.password.returnPressed.connect(self._sign)
         self.sign_button = button("Sign", self._sign, "primary")
-        self.answer = words("", "small", "bad")
+        self.answer = Answer()
         self.sign_card.add(
             self.meaning,
             self.content,
             self.login_name,
-            self.password,
-            self.sign_button,
-            self.answer,
         )
+        row = QHBoxLayout()
+        row.addWidget(self.password, 1)
+        row.addWidget(self.sign_button)
+        self.sign_card.body.addLayout(row)
+        self.sign_card.add(self.answer)
         self.next_card = Card("Next")
         self.next_due = words("", "strong")
         self.done_button = button("Done", self.done_pressed.emit)
@@ -165,19 +167,22 @@ class AfterPart(QWidget):
 
     def _show_early(self, screen: AfterScreen) -> None:
         self.early_card.setVisible(screen.early)
-        self.early_answer.setText("")
-        open_ = screen.early and not screen.closed
-        self.early_told.setText(
-            f"Closed: {screen.closed}"
-            if screen.closed
-            else "Going on is allowed today, under the prescription's rules; the gate asks again. "
-            "Closing keeps what was given as the whole session."
-            if screen.may_resume
-            else "Another session goes on from it, or its end is not on record."
-        )
+        self.early_answer.say("")
+        if screen.closed:
+            told = f"Closed: {screen.closed}"
+        elif screen.may_resume:
+            told = (
+                "Going on is allowed today, under the prescription's rules; the gate asks again. "
+                "Closing keeps what was given as the whole session."
+            )
+        elif screen.held:
+            told = "Nobody goes on while the patient is on hold: close it with a reason."
+        else:
+            told = "Another session goes on from it, or its end is not on record."
+        self.early_told.setText(told)
         self.resume_button.setVisible(screen.may_resume)
         for one in (self.reason, self.close_button):
-            one.setVisible(open_ and screen.may_resume)
+            one.setVisible(screen.may_close)
 
     def _show_signature(self, screen: AfterScreen) -> None:
         may = not screen.signed and bool(screen.digest)
@@ -193,18 +198,17 @@ class AfterPart(QWidget):
 
     def tell(self, sentence: str) -> None:
         """Say what went wrong, beside the signature; nothing was signed."""
-        set_state(self.answer, "bad")
-        self.answer.setText(sentence)
+        self.answer.say(sentence)
         self.sign_button.setEnabled(True)
         self.password.clear()
 
     def tell_early(self, sentence: str) -> None:
         """Say why it was not closed, beside it."""
-        self.early_answer.setText(sentence)
+        self.early_answer.say(sentence)
 
     def tell_event(self, sentence: str) -> None:
         """Say what is wrong with the event, beside it; nothing was put on record."""
-        self.event_answer.setText(sentence)
+        self.event_answer.say(sentence)
         self.save_button.setEnabled(True)
 
     # What is pressed
@@ -212,14 +216,13 @@ class AfterPart(QWidget):
     def _sign(self) -> None:
         if self.sign_button.isEnabled():
             self.sign_button.setEnabled(False)
-            set_state(self.answer, "muted")
-            self.answer.setText("Signing ...")
+            self.answer.say("Signing ...", "muted")
             self.signed.emit(self.password.text(), self.login_name.text())
 
     def forget_password(self) -> None:
         """Clear what was typed, after it was used."""
         self.password.clear()
-        self.answer.setText("")
+        self.answer.say("")
 
     def _close(self) -> None:
         self.closed.emit(self.reason.text())
@@ -244,7 +247,7 @@ class AfterPart(QWidget):
         for one in (self.form, self.save_button, self.leave_button):
             one.setVisible(shown)
         self.add_button.setVisible(not shown)
-        self.event_answer.setText("")
+        self.event_answer.say("")
         self.save_button.setEnabled(True)
 
     def _save(self) -> None:

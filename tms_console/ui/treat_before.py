@@ -5,6 +5,8 @@ It shows a `BeforeScreen` and reports what was pressed; the gate decides.
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -13,6 +15,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -35,7 +38,9 @@ from tms_console.ui.parts import (
 from tms_console.ui.scrolling import Scrolled, breakable
 from tms_console.ui.theme import SPACE
 
-SIDE_PX = 372
+SIDE_PX = 384
+SCROLLED_PX = 20
+"""The margin and the bar of a scrolled column."""
 ACTION_PX = 150
 
 
@@ -73,12 +78,14 @@ class BeforePart(QWidget):
     start_pressed = Signal()
     chosen = Signal(str)
     new_pressed = Signal()
+    today_chosen = Signal(object)
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
         self.screen_now: BeforeScreen | None = None
         self.rows: dict[str, ItemRow] = {}
+        self.today: dict[int, QSpinBox] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2 * SPACE)
@@ -126,7 +133,9 @@ class BeforePart(QWidget):
         self.plots = DosePlots(self._bridge)
         self._facts = QVBoxLayout()
         self._facts.setSpacing(0)
+        self._today = QVBoxLayout()
         self.dose_card.body.addLayout(self._doses)
+        self.dose_card.body.addLayout(self._today)
         self.dose_card.add(self.plots)
         self.dose_card.body.addLayout(self._facts)
         self.changed_card = Card("Since the last session")
@@ -140,7 +149,10 @@ class BeforePart(QWidget):
             area.column.addWidget(card)
         area.column.addStretch(1)
         column.addWidget(area, 1)
-        column.addWidget(self._start_card())
+        start = QVBoxLayout()
+        start.setContentsMargins(0, 0, SCROLLED_PX, 0)  # as wide as the cards above
+        start.addWidget(self._start_card())
+        column.addLayout(start)
         return right
 
     def _start_card(self) -> QWidget:
@@ -197,6 +209,7 @@ class BeforePart(QWidget):
         fill(self._doses, [_dose(one, len(screen.doses) > 1) for one in screen.doses])
         if not screen.doses:
             self._doses.addWidget(words("Nothing can be given now.", "strong", "bad"))
+        self._show_today(screen)
         self.plots.show_strips(screen.strips)
         fill(self._facts, [Fact(*one) for one in screen.facts])
         fill(self._changed, [words(one) for one in screen.changed])
@@ -204,6 +217,32 @@ class BeforePart(QWidget):
         fill(self._position, told or [words("No positioning is on record.", "muted")])
         if not prepared:
             self.back()
+
+    def _show_today(self, screen: BeforeScreen) -> None:
+        """Show what may be chosen for today, inside the signed ramp over the first sessions."""
+        clear(self._today)
+        self.today = {}
+        for one in screen.ranges:
+            made = QSpinBox()
+            made.setRange(math.ceil(one.lowest), math.floor(one.highest))
+            made.setValue(int(screen.today_pct_mt[one.block - 1]))
+            made.setSuffix(" %MT")
+            made.setKeyboardTracking(False)
+            made.setAccessibleName(f"Today's percentage of {one.label}")
+            made.valueChanged.connect(self._choose_today)
+            row = QHBoxLayout()
+            row.addWidget(words(f"Today, {one.lowest} to {one.highest} % was signed", "small"), 1)
+            row.addWidget(made)
+            self.today[one.block] = made
+            self._today.addLayout(row)
+
+    def _choose_today(self) -> None:
+        if self.screen_now is not None:
+            chosen = [
+                Fraction(self.today[block].value()) if block in self.today else signed
+                for block, signed in enumerate(self.screen_now.today_pct_mt, 1)
+            ]
+            self.today_chosen.emit(tuple(chosen))
 
     def _show_items(self, screen: BeforeScreen) -> None:
         clear(self._items)

@@ -83,7 +83,7 @@ class DuringPart(QWidget):
         row.setSpacing(28)
         self.ring = Ring(tokens)
         row.addWidget(self.ring)
-        self.word, self.left = words("", "label", wraps=False), words("", "huge", wraps=False)
+        self.word, self.left = words("", "big", wraps=False), words("", "huge", wraps=False)
         self.ends, self.train = words("", "muted", wraps=False), words("", "title", wraps=False)
         self.train_next = words("", "muted")
         row.addLayout(_column(self.word, self.left, self.ends, self.train, self.train_next), 5)
@@ -150,8 +150,7 @@ class DuringPart(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(self._control())
-        column.addWidget(self._patient())
-        column.addStretch(1)
+        column.addWidget(self._patient(), 1)
         return side
 
     def _control(self) -> Card:
@@ -226,6 +225,7 @@ class DuringPart(QWidget):
         card.body.addLayout(row)
         self.told = words("", "small")
         card.body.addWidget(self.told)
+        card.body.addStretch(1)
         return card
 
     # What is shown

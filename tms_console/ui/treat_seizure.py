@@ -22,7 +22,7 @@ from tms_console.screens.treat_event import (
     card_description,
 )
 from tms_console.ui.event_form import EventForm
-from tms_console.ui.parts import Card, Fact, button, fill, set_state, words
+from tms_console.ui.parts import Answer, Card, Fact, button, fill, set_state, words
 from tms_console.ui.scrolling import Scrolled
 from tms_console.ui.theme import SPACE
 
@@ -47,6 +47,7 @@ class SeizurePart(QWidget):
         self.clock = words("0:00", "huge", "bad", wraps=False)
         self.hint = words("since the button was pressed", "muted")
         self.card.add(self.clock, self.hint)
+        self.card.body.setSpacing(14)
         self.steps: list[QCheckBox] = []
         for number, text in enumerate(SEIZURE_STEPS, 1):
             line = QHBoxLayout()
@@ -54,7 +55,7 @@ class SeizurePart(QWidget):
             tick.setAccessibleName(text)
             tick.clicked.connect(partial(self._tick, text, tick))
             line.addWidget(tick)
-            line.addWidget(words(f"{number}. {text}", "strong"), 1)
+            line.addWidget(words(f"{number}. {text}", "title"), 1)
             self.steps.append(tick)
             self.card.body.addLayout(line)
         self.card.add(words(SYNCOPE_HINT, "muted"))
@@ -70,7 +71,7 @@ class SeizurePart(QWidget):
         self._facts.setSpacing(0)
         record.body.addLayout(self._facts)
         self.form = EventForm()
-        self.answer = words("", "small", "bad")
+        self.answer = Answer()
         self.save_button = button("Put the card on record", self._save, "primary")
         record.add(
             self.form,
@@ -92,7 +93,7 @@ class SeizurePart(QWidget):
         for tick in self.steps:
             tick.setChecked(False)
         self.form.show_entry(EventEntry(What.SEIZURE, SEVERE))
-        self.answer.setText("")
+        self.answer.say("")
         self.save_button.setEnabled(True)
         self.show_facts(facts)
         self._show_clock()
@@ -114,7 +115,7 @@ class SeizurePart(QWidget):
 
     def tell(self, sentence: str) -> None:
         """Say what went wrong; the event itself is on record."""
-        self.answer.setText(sentence)
+        self.answer.say(sentence)
         self.save_button.setEnabled(True)
 
     def _elapsed(self) -> str:

@@ -9,7 +9,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from tms_console.screens.treat_form import ThresholdEntry
-from tms_console.ui.parts import Card, Fact, button, fill, words
+from tms_console.ui.parts import Answer, Card, Fact, button, fill, words
+
+WIDEST_PX = 640
 
 
 class ThresholdPart(QWidget):
@@ -24,6 +26,7 @@ class ThresholdPart(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         card = Card("Re-measured threshold")
+        card.setMaximumWidth(WIDEST_PX)
         column.addWidget(card)
         column.addStretch(1)
         self.which = QComboBox()
@@ -35,15 +38,16 @@ class ThresholdPart(QWidget):
         self.value.setRange(0, 100)
         self.value.setSpecialValueText("value")
         self.value.setSuffix(" %MSO")
+        self.value.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.value.setFixedWidth(140)
         self.value.valueChanged.connect(self._look)
         self.note = words("", "muted")
-        self.answer = words("", "small", "bad")
+        self.answer = Answer()
         self.save_button = button("Put on record", self._save, "primary")
         card.add(self.which)
         card.body.addLayout(self._facts)
         row = QHBoxLayout()
-        row.addWidget(words("Measured now, in the same way", "strong"))
+        row.addWidget(words("Measured now, in the same way", "strong", wraps=False))
         row.addWidget(self.value)
         row.addStretch(1)
         card.body.addLayout(row)
@@ -62,13 +66,13 @@ class ThresholdPart(QWidget):
             self.which.addItem(f"{one.like.kind}, {one.like.muscle}, {one.like.side}")
         self.which.setVisible(len(entries) > 1)
         self.value.setValue(0)
-        self.answer.setText("")
+        self.answer.say("")
         self._show()
         self.value.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def tell(self, sentence: str) -> None:
         """Say what went wrong; nothing was put on record."""
-        self.answer.setText(sentence)
+        self.answer.say(sentence)
         self._look()
 
     def _show(self) -> None:

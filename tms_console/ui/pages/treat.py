@@ -7,6 +7,7 @@ decides.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 
 from PySide6.QtCore import QTimer, Slot
@@ -128,6 +129,7 @@ class TreatPage(Page):
         self.before.start_pressed.connect(self.start)
         self.before.chosen.connect(self.choose_prescription)
         self.before.new_pressed.connect(self.begin_anew)
+        self.before.today_chosen.connect(self.choose_today)
         self.form.filled_in.connect(self.save_form)
         self.form.cancelled.connect(self.look)
         self.threshold.measured.connect(self.save_threshold)
@@ -339,7 +341,16 @@ class TreatPage(Page):
     def choose_prescription(self, uid: str) -> None:
         """Show another prescription of the patient."""
         if self._asked is not None:
-            self._asked = replace(self._asked, prescription_uid=uid, pre_step_done=False)
+            self._asked = replace(
+                self._asked, prescription_uid=uid, pre_step_done=False, today_pct_mt=None
+            )
+            self.look()
+
+    @Slot(object)
+    def choose_today(self, pct_mt: tuple[Fraction, ...]) -> None:
+        """Show the dose at today's percentages."""
+        if self._asked is not None:
+            self._asked = replace(self._asked, today_pct_mt=pct_mt)
             self.look()
 
     @Slot()
@@ -446,7 +457,9 @@ class TreatPage(Page):
             beside = "" if over.saved else "Part of the record lies beside the database."
             self._loud = tuple(one for one in (*view.lost, unsaved, beside, *over.found) if one)
         if self._asked is not None:
-            self._asked = replace(self._asked, resumes_uid=None, pre_step_done=False)
+            self._asked = replace(
+                self._asked, resumes_uid=None, pre_step_done=False, today_pct_mt=None
+            )
         self._after_uid = uid
         if not uid and over is not None:
             self.before.show_refusal(over.reason, over.checks)
