@@ -16,7 +16,7 @@ import pytest
 from protocols.prescription import Prescription, RemeasureBand, SessionContent
 from protocols.remeasure import OutsidePrescription, session_at
 from tests.accounts.tampering import Hand, tampering
-from tests.clinic.prescribing import secret
+from tests.clinic.prescribing import PATIENT, secret
 from tests.delivery.refusing import (
     found,
     refusals,
@@ -35,9 +35,11 @@ from tests.delivery.sessions import (
 from tests.delivery.treatments import (
     EARS,
     NO_SCREENING,
+    RIGHT_PERSON,
     Ready,
     ago,
     make_ready,
+    make_unrelated,
     midday_zone,
     run_as_real,
 )
@@ -54,6 +56,7 @@ from tms_console.clinic.adverse_events import (
     record_adverse_event,
 )
 from tms_console.clinic.entries import Made
+from tms_console.clinic.patients import edit_patient
 from tms_console.clinic.policies import approve_policy, policy_versions, propose_policy
 from tms_console.clinic.verdicts import Decision
 from tms_console.delivery import session, treatment
@@ -396,6 +399,49 @@ def test_a_session_without_ear_protection_is_refused(ready: Ready) -> None:
 def test_an_absolute_item_needs_a_physician_who_clears_it(ready: Ready) -> None:
     ready.fill_in("screening", {**NO_SCREENING, "cochlear_implant": True})
     require_refused(ready.treat(), "not cleared by a physician")
+
+
+# Who lies there ---------------------------------------------------------------------------------
+
+
+def renamed(ready: Ready) -> None:
+    """Somebody gives the patient's record to another person."""
+    other = replace(PATIENT, name="Petra Other")
+    edit_patient(ready.station, ready.technician, ready.patient_uid, other)
+
+
+def test_a_patient_renamed_after_the_approval_is_not_who_was_approved(ready: Ready) -> None:
+    renamed(ready)
+    require_refused(ready.treat(), "was changed after the prescription was approved")
+
+
+def test_a_patient_renamed_after_the_identity_check_is_asked_again(ready: Ready) -> None:
+    renamed(ready)
+    ready.approve(ready.made, ready.second)
+    require_refused(ready.treat(), "was changed after the identity check")
+    ready.fill_in("identity", RIGHT_PERSON)
+    assert ready.treat().state == "completed"
+
+
+def test_another_clinic_started_on_this_console_arms_nothing(ready: Ready, tmp_path: Path) -> None:
+    """Anybody at the keyboard can start one, with a physician of their own making."""
+    theirs = make_unrelated(tmp_path / "theirs")
+    done = theirs.treat()
+    require_harmless(done)
+    assert "This console's clinic is another database" in done.result.reason
+    assert ready.treat().state == "completed"
+
+
+def test_a_session_that_never_was_is_not_resumed(ready: Ready) -> None:
+    done = ready.treat(change=partial(replace, resumes_uid=new_uid()))
+    require_refused(done, "There is no session", "to go on from")
+
+
+def test_a_patient_who_was_never_screened_is_refused(tmp_path: Path) -> None:
+    require_refused(
+        make_ready(tmp_path, short=True, forms=("daily", "identity", "ears", "extra")).treat(),
+        "Screening before magnetic stimulation was not filled in",
+    )
 
 
 # Holds ------------------------------------------------------------------------------------------

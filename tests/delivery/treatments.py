@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -218,7 +218,12 @@ FRESH_FOR_S = 300
 
 
 def make_ready(
-    folder: Path, band: RemeasureBand | None = None, *, short: bool = False, trains: int = 3
+    folder: Path,
+    band: RemeasureBand | None = None,
+    *,
+    short: bool = False,
+    trains: int = 3,
+    forms: Sequence[str] = tuple(FORMS),
 ) -> Ready:
     """Return a practice in which one session may be given now; the clock is the real one.
 
@@ -229,12 +234,13 @@ def make_ready(
         band: Within which another threshold may be used.
         short: Trains of six pulses, four seconds apart, instead of iTBS 600.
         trains: How many of them.
+        forms: Which forms are filled in.
     """
-    name = repr((band, short, trains))
+    name = repr((band, short, trains, forms))
     if name not in _kept or time.monotonic() - _kept[name].made_s > FRESH_FOR_S:
         first = folder / "ready"
         first.mkdir()
-        made = _make(first, band, trains if short else 0)
+        made = _make(first, band, trains if short else 0, forms)
         copy_of(made.station.database.path)  # moves the log into the file
         _kept[name] = _Kept(made, _read(first), time.monotonic())
     kept = _kept[name]
@@ -287,7 +293,7 @@ def _places(folder: Path) -> dict[str, Path]:
 def make_unrelated(folder: Path, purpose: Purpose = Purpose.CLINIC) -> Ready:
     """Return another clinic, of other people and keys, in which one session may be given now."""
     folder.mkdir()
-    return _ready(_new_practice(folder, purpose), None, 3)
+    return _ready(_new_practice(folder, purpose), None, 3, tuple(FORMS))
 
 
 def _new_practice(folder: Path, purpose: Purpose) -> Practice:
@@ -308,8 +314,8 @@ def _new_practice(folder: Path, purpose: Purpose) -> Practice:
     return Practice(clinic, patient_uid, "", second)
 
 
-def _make(folder: Path, band: RemeasureBand | None, trains: int) -> Ready:
-    return _ready(make_practice(folder), band, trains)
+def _make(folder: Path, band: RemeasureBand | None, trains: int, forms: Sequence[str]) -> Ready:
+    return _ready(make_practice(folder), band, trains, forms)
 
 
 def shortened(made: Prescription, trains: int) -> Prescription:
@@ -324,7 +330,9 @@ def shortened(made: Prescription, trains: int) -> Prescription:
     )
 
 
-def _ready(practice: Practice, band: RemeasureBand | None, trains: int) -> Ready:
+def _ready(
+    practice: Practice, band: RemeasureBand | None, trains: int, forms: Sequence[str]
+) -> Ready:
     practice.clinic.wall.set("")
     uid = practice.measure(45, ago(days=1))
     ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
@@ -334,5 +342,6 @@ def _ready(practice: Practice, band: RemeasureBand | None, trains: int) -> Ready
         ready.made = shortened(ready.made, trains)
     propose(ready.station, ready.technician, ready.made)
     ready.approve(ready.made)
-    ready.fill_in_all()
+    for form_id in forms:
+        ready.fill_in(form_id, FORMS[form_id])
     return ready
