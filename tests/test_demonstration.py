@@ -39,6 +39,10 @@ class Made:
     steps: tuple[tuple[int, int], ...]
 
 
+pytestmark = pytest.mark.timeout(300)
+"""Making the demonstration takes some 16 seconds on a quiet machine, more beside others."""
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """One demonstration for the module: making it takes seconds."""

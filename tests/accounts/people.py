@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tms_console.accounts.first_start import first_start
+from tms_console.accounts.idle import LockTimer
 from tms_console.accounts.login import Login, log_in
 from tms_console.accounts.own_key import set_own_password
 from tms_console.accounts.passwords import Parameters, argon2id
@@ -72,6 +74,13 @@ class Clinic:
         )
         self.codes[login] = started.recovery_code
         return started.login
+
+
+def as_new(login: Login) -> Login:
+    """Return a copy of a login that was just made: a kept one locks after ten minutes of tests."""
+    made = copy.copy(login)
+    made.timer = LockTimer(made.now_ns())
+    return made
 
 
 def password_of(login: str) -> str:

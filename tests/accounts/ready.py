@@ -84,5 +84,5 @@ def _again(login: Login) -> Login:
         doubt="",
         timer=LockTimer(clock_ns()),
         now_ns=clock_ns,
-        _key=login.key(),
+        _key=login._key,  # not key(): the kept one locks after ten minutes
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from protocols.policy_proposal import proposed_policy
 from protocols.prescribing import BlockOrder, PrescriptionFrame, prescribe_protocol
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.protocol import load_library
-from tests.accounts.people import Clinic, Wall, make_clinic, password_of
+from tests.accounts.people import Clinic, Wall, as_new, make_clinic, password_of
 from tests.clinic.patients import MEASURED, measurement
 from tms_console.accounts.login import Login, sign
 from tms_console.accounts.roles import Role
@@ -250,11 +249,11 @@ def make_practice(folder: Path) -> Practice:
     wall = Wall(NOW)
     opened = open_station(folder / "clinic.db", wall)
     station = replace(opened, hashing=kept.clinic.station.hashing)
-    people = {role: copy.copy(login) for role, login in kept.clinic.people.items()}
+    people = {role: as_new(login) for role, login in kept.clinic.people.items()}
     clinic = Clinic(
         station, people[Role.ADMINISTRATOR], wall, kept.clinic.argon2id, people, kept.clinic.codes
     )
-    return Practice(clinic, *kept.uids, copy.copy(kept.second))
+    return Practice(clinic, *kept.uids, as_new(kept.second))
 
 
 def _make(folder: Path) -> _Kept:

@@ -6,7 +6,6 @@ everything a real stimulator would get has to pass the gate.
 
 from __future__ import annotations
 
-import copy
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +22,7 @@ from protocols.policy import Policy
 from protocols.policy_proposal import proposed_policy
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.screening import AnswerValue
-from tests.accounts.people import CHEAP, Clinic, Counting, Wall, password_of
+from tests.accounts.people import CHEAP, Clinic, Counting, Wall, as_new, password_of
 from tests.accounts.tampering import copy_of
 from tests.clinic.prescribing import PATIENT, Practice, make_practice, secret
 from tests.delivery.sessions import THETA, Rehearsal, bursts
@@ -248,7 +247,7 @@ def make_ready(
     before, wall = kept.ready, Wall()
     opened = open_station(folder / "clinic.db", wall)
     station = replace(opened, hashing=before.clinic.station.hashing)
-    people = {role: copy.copy(login) for role, login in before.clinic.people.items()}
+    people = {role: as_new(login) for role, login in before.clinic.people.items()}
     clinic = replace(
         before.clinic,
         station=station,
@@ -257,7 +256,7 @@ def make_ready(
         people=people,
         codes=dict(before.clinic.codes),
     )
-    ready = Ready(clinic, before.patient_uid, before.threshold_uid, copy.copy(before.second))
+    ready = Ready(clinic, before.patient_uid, before.threshold_uid, as_new(before.second))
     ready.made = before.made
     return ready
 
