@@ -87,8 +87,7 @@ class Running:
             train: The train in hand or next, from 1.
             given: Pulses given or unknown of the whole schedule.
         """
-        last = train == len(self.block) or self.block[train] != self.block[train - 1]
-        if not last:
+        if train >= len(self.block) or self.block[train] == self.block[train - 1]:
             return True
         return self.host_timed[train - 1] and self.end_of(train) - 1 - given > NEAR_THE_END
 

@@ -150,7 +150,8 @@ class DeliveryLink(QObject):
             case pipe.Challenged(challenge):
                 self.challenge = challenge
             case pipe.Ready(_, _, disarmed) if disarmed:
-                self._show(replace(self.view, lost=(*self.view.lost, disarmed, OWN_BUTTON)))
+                told = dict.fromkeys((*self.view.lost, disarmed, OWN_BUTTON))
+                self._show(replace(self.view, lost=tuple(told)))
             case pipe.Began(uid, checks):
                 self._show(replace(self.view, session_uid=uid, checks=checks))
             case pipe.Stands(snapshot):
@@ -185,6 +186,7 @@ class DeliveryLink(QObject):
             words = (
                 f"The delivering process ended unexpectedly (status {status}) during the session.",
                 "The stimulator is being disarmed." if disarm else "",
+                OWN_BUTTON,
             )
             lost = tuple(one for one in words if one)
             self._show(replace(self.view, running=False, lost=lost))

@@ -217,7 +217,6 @@ QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QSpinBox, QDateEdit { backgroun
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QSpinBox:focus,
 QDateEdit:focus { border: 2px solid $accent; padding: 7px 9px; }
 QLineEdit[state="bad"], QPlainTextEdit[state="bad"] { border-color: $bad; }
-QComboBox::drop-down { border: none; width: 24px; }
 QComboBox QAbstractItemView { background: $panel; border: 1px solid $line;
     selection-background-color: $accent_ground; selection-color: $text; }
 QCheckBox, QRadioButton { spacing: 8px; background: transparent; }

@@ -42,6 +42,10 @@ ONE_TAP = (
     (What.LIGHT_HEADEDNESS, "Light-headed"),
 )
 REPOSITIONED = "coil repositioned"
+OWN_BUTTON = (
+    "If this window does not answer, the session ends after 2 s. Do not wait: the stimulator has "
+    "its own stop button."
+)
 ASKED_TO_STOP = "the patient asked to stop"
 COMFORTS = range(11)
 
@@ -140,6 +144,7 @@ class DuringPart(QWidget):
         self.heard = Fact("Last device reply")
         facts.add(self.on_disk, self.evidence, self.late, self.spacing, self.coil, self.heard)
         facts.body.addStretch(1)
+        facts.add(words(OWN_BUTTON, "small"))
         row.addWidget(facts)
         return row
 
