@@ -17,6 +17,7 @@ from tests.accounts.people import password_of
 from tests.accounts.tampering import Hand, Kept, copy_of, put_in_place, tampering
 from tests.clinic.prescribing import PATIENT
 from tests.delivery.refusing import (
+    found,
     refusals,
     require_harmless,
     require_named,
