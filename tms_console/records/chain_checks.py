@@ -178,8 +178,10 @@ def _note(claims: Claims, row: RowMapping, detail: dict[str, Json], found: list[
         case "database.create" if kind == "database":
             claims.database_uid = claims.database_uid or uid
         case "session.begin":
+            _require_first(row, uid in claims.sessions, "began", found)
             claims.sessions[uid] = detail
         case "session.end":
+            _require_first(row, uid in claims.endings, "ended", found)
             claims.endings[uid] = detail
         case "train.begin":
             claims.trains[uid, int(number)] = detail
@@ -196,3 +198,9 @@ def _note(claims: Claims, row: RowMapping, detail: dict[str, Json], found: list[
             claims.records[subject] = (row["seq"], row["actor"], detail)
         case "credential.set":
             claims.credentials[uid] = detail
+
+
+def _require_first(row: RowMapping, before: bool, what: str, found: list[Finding]) -> None:
+    """Add it to `found` if a session begins or ends a second time."""
+    if before:
+        found.append(Finding(_name(row), f"{shown(row['subject'])} {what} before"))
