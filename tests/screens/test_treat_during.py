@@ -11,7 +11,7 @@ import pytest
 from protocols.prescription import rehearsal_content
 from protocols.protocol import load_library
 from tms_console.delivery.snapshot import Snapshot
-from tms_console.screens.treat import BlockDose
+from tms_console.screens.treat_dose import BlockDose
 from tms_console.screens.treat_during import (
     MOST_CELLS,
     DuringScreen,

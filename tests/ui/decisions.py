@@ -77,9 +77,9 @@ def keys(page: ApprovalsPage) -> list[str]:
 
 def types(qtbot: QtBot, field: QWidget, text: str) -> None:
     """Type a text as a person does."""
-    qtbot.keyClicks(field, text)  # type: ignore[no-untyped-call]
+    qtbot.keyClicks(field, text)
 
 
 def presses(qtbot: QtBot, field: QWidget, key: Qt.Key) -> None:
     """Press one key."""
-    qtbot.keyClick(field, key)  # type: ignore[no-untyped-call]
+    qtbot.keyClick(field, key)

@@ -115,10 +115,10 @@ def test_a_physician_prescribes_from_the_library(qtbot: QtBot, tmp_path: Path) -
         )
         assert not part.propose_button.isEnabled()
         box = part._fields["blocks[1].threshold"]
-        box.setCurrentIndex(1)  # type: ignore[union-attr]
-        part._fields["blocks[1].interval.seconds"].setText("11")  # type: ignore[union-attr]
+        box.setCurrentIndex(1)
+        part._fields["blocks[1].interval.seconds"].setText("11")
         if "sessions" in part._fields:
-            part._fields["sessions"].setText("30")  # type: ignore[union-attr]
+            part._fields["sessions"].setText("30")
         part._later()
         qtbot.waitUntil(part.propose_button.isEnabled, timeout=PATIENCE_MS)
         assert not unnamed(page)

@@ -47,7 +47,7 @@ def test_a_click_on_a_patient_of_the_day_leads_to_their_page(qtbot: QtBot, ready
         assert "Paula Example" in row.accessibleName()
         assert not unnamed(page)
         row.action.setFocus()
-        qtbot.keyClick(row.action, Qt.Key.Key_Space)  # type: ignore[no-untyped-call]
+        qtbot.keyClick(row.action, Qt.Key.Key_Space)
         assert went == ["treat"]
         assert page.bridge.patient_uid == ready.patient_uid
 

@@ -17,7 +17,7 @@ from protocols.prescription import SessionContent
 from tms_console.delivery.gate import COIL_STOP_C, COIL_WARN_C
 from tms_console.delivery.plan import is_host_timed
 from tms_console.delivery.snapshot import Snapshot
-from tms_console.screens.treat import BlockDose
+from tms_console.screens.treat_dose import BlockDose
 
 STATES = {
     "idle": ("STARTING", "note"),

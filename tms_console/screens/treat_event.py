@@ -127,4 +127,5 @@ def card_description(facts: Mapping[str, str], steps: Mapping[str, str], note: s
     """
     told = [f"{label}: {value}" for label, value in facts.items()]
     told += [f"{time}: {step}" for step, time in steps.items()]
-    return ". ".join([*(one.rstrip(".") for one in told), note.strip()]).strip(". ") + "."
+    said = [*(one.rstrip(".") for one in told), note.strip().rstrip(".")]
+    return ". ".join([*(one for one in said if one), ""]).strip()

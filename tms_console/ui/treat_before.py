@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 )
 
 from tms_console.delivery.pipe import GateAnswer
-from tms_console.screens.treat import BeforeScreen, BlockDose, Item
+from tms_console.screens.treat import BeforeScreen, Item
+from tms_console.screens.treat_dose import BlockDose
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.dose_plots import DosePlots
 from tms_console.ui.parts import (
@@ -190,33 +191,42 @@ class BeforePart(QWidget):
 
     def show_screen(self, screen: BeforeScreen) -> None:
         """Show this in place of the last; a changed one takes back a preparation."""
-        same = self.screen_now is not None and (
-            screen.items,
-            screen.doses,
-            screen.patient_uid,
-        ) == (self.screen_now.items, self.screen_now.doses, self.screen_now.patient_uid)
+        last, self.screen_now = self.screen_now, screen
+        same = last is not None and (screen.items, screen.doses, screen.patient_uid) == (
+            last.items,
+            last.doses,
+            last.patient_uid,
+        )
         prepared = same and self.start_button.isVisible()
-        self.screen_now = screen
         self.title.setText(screen.title)
         going_on = " · goes on from where it ended" if screen.resumes else ""
         self.session.setText(f"{screen.session_words}{going_on}")
-        self.choice.setVisible(len(screen.choices) > 1)
-        self.choice.clear()
-        for uid, title in screen.choices:
-            self.choice.addItem(title, uid)
-        self.choice.setCurrentIndex(max(self.choice.findData(screen.shown.prescription.uid), 0))
-        self._show_items(screen)
-        fill(self._doses, [_dose(one, len(screen.doses) > 1) for one in screen.doses])
-        if not screen.doses:
-            self._doses.addWidget(words("Nothing can be given now.", "strong", "bad"))
-        self._show_today(screen)
-        self.plots.show_strips(screen.strips)
-        fill(self._facts, [Fact(*one) for one in screen.facts])
+        self._show_choices(screen)
+        if last is None or last.items != screen.items:  # else the focus stays where it is
+            self._show_items(screen)
+        if last is None or (last.facts, last.strips) != (screen.facts, screen.strips):
+            self._show_dose(screen)
+        if last is None or last.ranges != screen.ranges or last.doses != screen.doses:
+            self._show_today(screen)
         fill(self._changed, [words(one) for one in screen.changed])
         told = [Fact(*one) for one in screen.position]
         fill(self._position, told or [words("No positioning is on record.", "muted")])
         if not prepared:
             self.back()
+
+    def _show_choices(self, screen: BeforeScreen) -> None:
+        self.choice.setVisible(len(screen.choices) > 1)
+        self.choice.clear()
+        for uid, title in screen.choices:
+            self.choice.addItem(title, uid)
+        self.choice.setCurrentIndex(max(self.choice.findData(screen.shown.prescription.uid), 0))
+
+    def _show_dose(self, screen: BeforeScreen) -> None:
+        fill(self._doses, [_dose(one, len(screen.doses) > 1) for one in screen.doses])
+        if not screen.doses:
+            self._doses.addWidget(words("Nothing can be given now.", "strong", "bad"))
+        self.plots.show_strips(screen.strips)
+        fill(self._facts, [Fact(*one) for one in screen.facts])
 
     def _show_today(self, screen: BeforeScreen) -> None:
         """Show what may be chosen for today, inside the signed ramp over the first sessions."""

@@ -13,24 +13,14 @@ from functools import partial
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from protocols.screening import AnswerValue
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
-from tms_console.clinic.adverse_events import (
-    RecordedEvent,
-    correct_adverse_event,
-    record_adverse_event,
-)
-from tms_console.clinic.forms import Filling, fill_in
-from tms_console.clinic.thresholds import record_threshold
 from tms_console.delivery.aftermath import settle_left_open
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
 from tms_console.screens.treat import (
-    FORMS,
-    THRESHOLD,
     Asked,
     BeforeScreen,
     NothingToGive,
@@ -40,32 +30,22 @@ from tms_console.screens.treat_after import (
     AfterScreen,
     LeftOpen,
     after_screen,
-    close_session,
     put_late,
     session_to_settle,
-    sign_delivery,
 )
 from tms_console.screens.treat_during import running
-from tms_console.screens.treat_event import EventEntry, risk_facts
-from tms_console.screens.treat_form import (
-    FormScreen,
-    ThresholdEntry,
-    form_screen,
-    threshold_entries,
-)
 from tms_console.ui.bridge import Bridge
-from tms_console.ui.form_part import FormPart
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Message, button
 from tms_console.ui.running_session import RunningSession
-from tms_console.ui.treat_after import AfterPart
 from tms_console.ui.treat_before import BeforePart
-from tms_console.ui.treat_seizure import SeizurePart
-from tms_console.ui.treat_threshold import ThresholdPart
+from tms_console.ui.treat_filling import FillingIn
+from tms_console.ui.treat_settling import Settling
 
 LOOK_AGAIN_MS = 30_000
 """What is true before a session goes stale by itself: checks are of the last hour."""
+ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
 NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
 
 Screen = BeforeScreen | AfterScreen | NothingToGive | LeftOpen
@@ -92,16 +72,17 @@ class TreatPage(Page):
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
         self._late = 0
-        self._resumes: str | None = None
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
         self._message = QVBoxLayout(self.message)
-        self.before, self.after = BeforePart(bridge), AfterPart(bridge)
-        self.form, self.threshold = FormPart(), ThresholdPart()
-        self.seizure = SeizurePart()
+        self.before = BeforePart(bridge)
+        self.filling = FillingIn(bridge, self)
+        self.form, self.threshold = self.filling.form, self.filling.threshold
         self.session = RunningSession(bridge, self)
         self.during = self.session.part
+        self.settling = Settling(bridge, self.session, self)
+        self.after, self.seizure = self.settling.after, self.settling.seizure
         for part in (
             self.message,
             self.before,
@@ -114,7 +95,7 @@ class TreatPage(Page):
             self.stack.addWidget(part)
         self._again = QTimer(self)
         self._again.setInterval(LOOK_AGAIN_MS)
-        self._again.timeout.connect(self.look)
+        self._again.timeout.connect(self.look_if_shown)
         self._connect()
 
     def _connect(self) -> None:
@@ -130,18 +111,12 @@ class TreatPage(Page):
         self.before.chosen.connect(self.choose_prescription)
         self.before.new_pressed.connect(self.begin_anew)
         self.before.today_chosen.connect(self.choose_today)
-        self.form.filled_in.connect(self.save_form)
-        self.form.cancelled.connect(self.look)
-        self.threshold.measured.connect(self.save_threshold)
-        self.threshold.cancelled.connect(self.look)
+        self.filling.opened.connect(self._show)
+        self.filling.done.connect(self.leave_form)
         self.session.seizure_began.connect(self.show_seizure)
-        self.seizure.finished.connect(self.save_seizure)
-        self.seizure.later.connect(self.leave_seizure)
-        self.after.signed.connect(self.sign)
-        self.after.closed.connect(self.close_early)
+        self.settling.card_left.connect(self.leave_seizure)
         self.after.resume_pressed.connect(self.resume_early)
         self.after.done_pressed.connect(self.put_aside)
-        self.after.event_entered.connect(self.save_event)
 
     # What is shown
 
@@ -159,7 +134,9 @@ class TreatPage(Page):
                 self._show(self.during)
             self.session.show(shown=True)
             return
-        if self.stack.currentWidget() is not self.seizure:
+        if self.session.of is not None and self.stack.currentWidget() is self.seizure:
+            self.bridge.set_patient(self.session.of.patient_uid)
+        else:
             self._tell("Reading the record ...", "")
             self.look()
         self._again.start()
@@ -168,6 +145,7 @@ class TreatPage(Page):
         """Stop what costs time; a running session goes on."""
         self._shown = False
         self.session.show(shown=False)
+        self.after.forget_password()
         self._again.stop()
 
     def _show(self, part: QWidget) -> None:
@@ -196,8 +174,11 @@ class TreatPage(Page):
         """Another patient was chosen: nothing of the last one stays."""
         if self.bridge.link.running:
             return
-        self._asked, self._after_uid, self._resumes, self._loud = None, "", None, ()
+        self._number += 1  # what is still being read is of the last one
+        self._asked, self._after_uid, self._loud = None, "", ()
         self.before.show_refusal("", ())
+        if self.stack.currentWidget() is not self.seizure:
+            self._tell("Reading the record ...", "")
         self.look_if_shown()
 
     @Slot()
@@ -288,52 +269,17 @@ class TreatPage(Page):
         screen, asked = self.before.screen_now, self._asked
         if screen is None or asked is None:
             return
-        if what in FORMS:
-            why = next((one.sentence for one in screen.items if one.code == what), "")
-            self.bridge.read(
-                self,
-                lambda trusted, _wall: form_screen(trusted, asked.patient_uid, what, why),
-                self._show_form,
-            )
-        elif what == THRESHOLD:
-            self.threshold.open(threshold_entries(screen))
-            self._show(self.threshold)
-        elif what == "pre-step":
+        if self.filling.open(what, screen):
+            return
+        if what == "pre-step":
             self._asked = replace(asked, pre_step_done=True)
             self.look()
         else:
             self.bridge.go(what)
 
-    def _show_form(self, screen: FormScreen) -> None:
-        self.form.open(screen)
-        self._show(self.form)
-
-    @Slot(str, object)
-    def save_form(self, form_id: str, answers: dict[str, AnswerValue]) -> None:
-        """Put a form on record."""
-        asked = self._asked
-        if asked is not None:
-            uid = asked.patient_uid
-            self.bridge.act(
-                self,
-                lambda station, login: fill_in(station, login, uid, Filling(form_id, answers)),
-                self._saved,
-                self.form.tell,
-            )
-
-    @Slot(object, int)
-    def save_threshold(self, entry: ThresholdEntry, value_pct_mso: int) -> None:
-        """Put a re-measured threshold on record."""
-        self.bridge.act(
-            self,
-            lambda station, login: record_threshold(
-                station, login, entry.measurement(value_pct_mso, station.wall())
-            ),
-            self._saved,
-            self.threshold.tell,
-        )
-
-    def _saved(self, _uid: object) -> None:
+    @Slot()
+    def leave_form(self) -> None:
+        """Show the list again."""
         self._show(self.before)
         self.look()
 
@@ -390,6 +336,9 @@ class TreatPage(Page):
         """Second step: sign the order for exactly what is shown, and hand it over."""
         screen, challenge = self.before.screen_now, self.bridge.link.challenge
         if screen is None or self.bridge.link.running:
+            return
+        if screen.patient_uid != self.bridge.patient_uid:
+            self._not_started(ANOTHER_PATIENT)
             return
         if challenge is None:
             self._not_started(NOT_READY)
@@ -490,40 +439,13 @@ class TreatPage(Page):
     @Slot()
     def show_seizure(self) -> None:
         """Open the guided card; the session was stopped already."""
-        self.seizure.begin(self.session.facts())
+        self.settling.begin_seizure()
         self._show(self.seizure)
         self.bridge.link.view_changed.emit(self.bridge.link.view)  # the frame shows its STOP
-        if self.session.of is not None:
-            uid = self.session.of.patient_uid
-            self.bridge.read(
-                self, lambda trusted, _wall: risk_facts(trusted, uid), self.seizure.add_facts
-            )
-
-    @Slot(object)
-    def save_seizure(self, entry: EventEntry) -> None:
-        """Put the filled-in card on record, as a correction of the event that was stamped."""
-        stamped, of = self.session.stamped, self.session.of
-        if stamped is None or of is None:
-            self.leave_seizure()
-            return
-        event_uid, session_uid, onset = stamped
-        self.bridge.act(
-            self,
-            lambda station, login: correct_adverse_event(
-                station,
-                login,
-                event_uid,
-                entry.event(of.patient_uid, session_uid, onset),
-                "the guided card was filled in",
-            ),
-            lambda _uid: self.leave_seizure(),
-            self.seizure.tell,
-        )
 
     @Slot()
     def leave_seizure(self) -> None:
-        """Leave the card: what came of the session is next."""
-        self.seizure.end()
+        """Show what came of the session, after the card."""
         if self.bridge.link.running:
             self._show(self.during)
             return
@@ -531,32 +453,6 @@ class TreatPage(Page):
         self.look()
 
     # After
-
-    @Slot(str, str)
-    def sign(self, password: str, login_name: str) -> None:
-        """Sign that the session was delivered."""
-        screen = self.after.screen_now
-        if screen is not None:
-            self.bridge.act(
-                self,
-                lambda station, login: sign_delivery(
-                    station, login, screen, (password, login_name)
-                ),
-                lambda _uid: self.after.forget_password(),
-                self.after.tell,
-            )
-
-    @Slot(str)
-    def close_early(self, reason: str) -> None:
-        """Close a session that ended early."""
-        screen = self.after.screen_now
-        if screen is not None:
-            self.bridge.act(
-                self,
-                lambda station, login: close_session(station, login, screen.session_uid, reason),
-                lambda _none: None,
-                self.after.tell_early,
-            )
 
     @Slot()
     def resume_early(self) -> None:
@@ -576,20 +472,3 @@ class TreatPage(Page):
         self._after_uid, self._loud = "", ()
         self.bridge.link.forget()
         self.look()
-
-    @Slot(object, object)
-    def save_event(self, entry: EventEntry, correcting: RecordedEvent | None) -> None:
-        """Put an adverse event on record, or a correction of one."""
-        screen = self.after.screen_now
-        if screen is None:
-            return
-
-        def do(station: Station, login: Login) -> str:
-            onset = station.wall() if correcting is None else correcting.event.onset
-            event = entry.event(screen.patient_uid, screen.session_uid, onset)
-            if correcting is None:
-                return record_adverse_event(station, login, event)
-            why = "completed after the session"
-            return correct_adverse_event(station, login, correcting.uid, event, why)
-
-        self.bridge.act(self, do, lambda _uid: self.after.event_saved(), self.after.tell_event)
