@@ -143,6 +143,7 @@ class Surroundings:
 
 def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
     """Deliver an order to its end, in this thread; whatever happens is in the result."""
+    found: tuple[str, ...] = ()
     try:
         content = None if order.kind == "treatment" else _content(order)
         path = Path(order.database).resolve()  # two names of one file have one session lock
@@ -155,9 +156,9 @@ def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
             _require_people(authority, database)
             return replace(_with_device(order, authority, database, around), found=found)
     except CannotBegin as error:
-        return SessionResult("", None, str(error), error.checks)
+        return SessionResult("", None, str(error), error.checks, found=found)
     except (RecordsError, StimulatorError, registry.UnknownName, OSError) as error:
-        return SessionResult("", None, str(error))
+        return SessionResult("", None, str(error), found=found)
 
 
 def _content(order: SessionOrder) -> SessionContent:

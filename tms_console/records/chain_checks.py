@@ -18,6 +18,7 @@ from tms_console.records.canonical import Json
 from tms_console.records.digests import BEGIN_COLUMNS, END_COLUMNS, PULSE_COLUMNS
 from tms_console.records.findings import Finding, shown
 from tms_console.records.heads import KeptHeads
+from tms_console.records.stated import STATEMENTS, Stated
 from tms_console.records.tables import AUDIT
 
 Detail: TypeAlias = Mapping[str, Json]
@@ -31,8 +32,10 @@ _SEALED = {
 _MEMBERS: Mapping[str, set[str]] = {
     "session.begin": set(BEGIN_COLUMNS),
     "session.end": set(END_COLUMNS) | _SEALED,
-    "train.begin": {"block", "intensity_pct_mso", "planned_start_ns"},
+    "train.begin": {"block", "intensity_pct_mso", "planned_start_ns", "first_pulse", "pulses"},
     "train.end": {"started_ns", "ended_ns", "outcome", "digest", "pulses"},
+    "train.pulses": {"begun_to"},
+    "pulses.not_given": {"numbers"},
     "pulse.unplanned": {*PULSE_COLUMNS, "train"},
     "event.add": {"session", "at_ns", "kind", "detail"},
     "record.add": {"at", "digest"},
@@ -53,6 +56,7 @@ class Claims:
         train_ends: By session uid and number, how each was sealed.
         events: Uid of each event and its values.
         unplanned: By session uid and number, each pulse that nobody commanded.
+        stated: By session uid, what was stated of its pulses while its trains were open.
         records: By subject, in the order they were entered, seq, actor and detail of each record.
         credentials: By user uid, the newest detail of each credential.
         rows: How many rows the chain has, sound or not.
@@ -67,6 +71,7 @@ class Claims:
     train_ends: dict[tuple[str, int], Detail] = field(default_factory=dict)
     events: list[tuple[str, EventValues]] = field(default_factory=list)
     unplanned: dict[tuple[str, int], Detail] = field(default_factory=dict)
+    stated: dict[str, Stated] = field(default_factory=dict)
     records: dict[str, tuple[int, str, Detail]] = field(default_factory=dict)
     credentials: dict[str, Detail] = field(default_factory=dict)
     rows: int = 0
@@ -174,6 +179,8 @@ def _note(claims: Claims, row: RowMapping, detail: dict[str, Json], found: list[
     subject: str = row["subject"]
     kind, _, name = subject.partition(":")
     uid, _, number = name.partition("/")
+    if row["action"] in STATEMENTS:
+        claims.stated.setdefault(uid, Stated()).take(uid, row["action"], subject, detail)
     match row["action"]:
         case "database.create" if kind == "database":
             claims.database_uid = claims.database_uid or uid

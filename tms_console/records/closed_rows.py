@@ -7,10 +7,11 @@ is for whoever asks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from tms_console.records.canonical import Json
 from tms_console.records.digests import (
@@ -21,8 +22,8 @@ from tms_console.records.digests import (
     outcome_counts,
     rows_digest,
     train_digest,
-    train_subject,
 )
+from tms_console.records.stated import STATEMENTS, Stated, not_given
 from tms_console.records.tables import AUDIT, PULSE, SESSION, TRAIN
 
 _PULSES = [PULSE.c[name] for name in PULSE_COLUMNS]
@@ -62,30 +63,29 @@ def altered(connection: Connection, closed: ClosedSession) -> str:
     session = connection.execute(select(SESSION).where(SESSION.c.uid == uid)).mappings().first()
     if session is None:
         return "it is not there any more"
-    stated = {name: begun.get(name) for name in BEGIN_COLUMNS}
-    stated |= {name: ended.get(name) for name in END_COLUMNS}
-    other = [name for name, value in stated.items() if session[name] != value]
+    entered = {name: begun.get(name) for name in BEGIN_COLUMNS}
+    entered |= {name: ended.get(name) for name in END_COLUMNS}
+    other = [name for name, value in entered.items() if session[name] != value]
     if other:
         return f"its {', '.join(other)} were altered"
     trains = connection.execute(
         select(TRAIN).where(TRAIN.c.session_id == session["id"]).order_by(TRAIN.c.number)
     ).mappings()
+    stated = _stated(connection, closed)
     sealed: list[tuple[Json, Json]] = []
-    pulses_of: dict[int, int] = {}
+    missing = set(stated.begun)
     for train in trains.all():
         mine = connection.execute(
             select(*_PULSES)
             .where(PULSE.c.session_id == session["id"], PULSE.c.train_id == train["id"])
             .order_by(PULSE.c.number)
         ).all()
-        values = {name: train[name] for name in TRAIN_COLUMNS}
-        if train_digest(uid, values, [tuple(one) for one in mine]) != train["digest"]:
-            return f"its train {train['number']} was altered"
+        if words := _wrong(uid, train, [tuple(one) for one in mine], stated):
+            return words
         sealed.append((train["number"], train["digest"]))
-        pulses_of[train["number"]] = len(mine)
-    for number, pulses_begun in _begun(connection, closed).items():
-        if pulses_of.get(number, -1) < pulses_begun:
-            return f"its train {number} is not there, or not whole"
+        missing.discard(train["number"])
+    for number in sorted(missing):
+        return f"its train {number} is not there, or not whole"
     pulses = [
         tuple(one)
         for one in connection.execute(
@@ -104,10 +104,26 @@ def altered(connection: Connection, closed: ClosedSession) -> str:
     return ""
 
 
-def _begun(connection: Connection, closed: ClosedSession) -> dict[int, int]:
-    """Return the trains that the chain says were begun, with their pulses, by number."""
-    begun: dict[int, int] = {}
-    prefix = train_subject(closed.uid, 0).removesuffix("0")
+def _wrong(uid: str, train: RowMapping, pulses: Sequence[tuple[Any, ...]], stated: Stated) -> str:
+    """Return what of one train is not what was written, in words; "" if all of it is."""
+    number = train["number"]
+    if len(pulses) < stated.at_least(number):
+        return f"its train {number} is not there, or not whole"
+    values = {name: train[name] for name in TRAIN_COLUMNS}
+    digest = train_digest(uid, values, pulses)
+    if digest != train["digest"] or digest != stated.sealed.get(number):
+        return f"its train {number} was altered"
+    if doubtful := stated.doubtful(number, not_given(pulses)):
+        return (
+            f"its train {number} was altered: nobody ever stated that pulse {doubtful[0]} was not "
+            "given"
+        )
+    return ""
+
+
+def _stated(connection: Connection, closed: ClosedSession) -> Stated:
+    """Return what the chain states of a session, up to where it was closed."""
+    stated = Stated()
     for row in connection.execute(
         select(AUDIT.c.action, AUDIT.c.subject, AUDIT.c.detail)
         .where(AUDIT.c.console_uid == closed.console_uid, AUDIT.c.seq > closed.seq)
@@ -115,6 +131,6 @@ def _begun(connection: Connection, closed: ClosedSession) -> dict[int, int]:
     ):
         if row.action == "session.end" and row.subject == f"session:{closed.uid}":
             break
-        if row.action == "train.begin" and row.subject.startswith(prefix):
-            begun[int(row.subject.removeprefix(prefix))] = int(json.loads(row.detail)["pulses"])
-    return begun
+        if row.action in STATEMENTS:
+            stated.take(closed.uid, row.action, row.subject, json.loads(row.detail))
+    return stated

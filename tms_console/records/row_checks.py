@@ -27,6 +27,7 @@ from tms_console.records.digests import (
 from tms_console.records.findings import Finding, Progress, shown
 from tms_console.records.record_checks import has_records
 from tms_console.records.sealing import EVENT_VALUES, PULSE_VALUES
+from tms_console.records.stated import Stated, not_given
 from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
 _LOCAL_REFERENCES = (("threshold_id", RecordKind.THRESHOLD), ("technician_id", RecordKind.USER))
@@ -220,6 +221,15 @@ class _SessionCheck:
             sealed = ""
         if sealed != ended["digest"]:
             self._add(name, "it or one of its pulses is not what it was sealed with")
+        self._check_stated(name, train["number"], pulses)
+
+    def _check_stated(self, name: str, number: int, pulses: Sequence[Sequence[Any]]) -> None:
+        """Compare a train with what the chain stated of it before anybody sealed it."""
+        stated = self._claims.stated.get(self._uid, Stated())
+        if len(pulses) < (least := stated.at_least(number)):
+            self._add(name, f"it has {len(pulses)} pulses, and {least} were begun")
+        for pulse in stated.doubtful(number, not_given(pulses)):
+            self._add(name, f"nobody ever stated that its pulse {pulse} was not given")
 
     def _check_strays(self, pulses: Sequence[Sequence[Any]]) -> None:
         """Compare the pulses outside any train with the audit rows that each of them has."""

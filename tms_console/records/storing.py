@@ -44,6 +44,12 @@ from tms_console.records.sealing import (
     session_id,
     train_key,
 )
+from tms_console.records.stated import (
+    NOT_GIVEN,
+    OUTCOMES_ARE_STATED,
+    STATED_EVERY,
+    spans_of,
+)
 from tms_console.records.tables import EVENT, FRAME, PULSE, SESSION, TRAIN
 
 _INSERT_PULSE = insert(PULSE)
@@ -135,11 +141,11 @@ def _store(  # noqa: PLR0912 - one row each
         case BeginTrain(), _:
             _begin_train(connection, chain, operation)
         case BeginPulse(), _:
-            _begin_pulse(connection, operation)
+            _begin_pulse(connection, chain, operation)
         case TrainCommanded(), _:
             _train_commanded(connection, operation)
         case PulsesFinal(), _:
-            _pulses_final(connection, operation)
+            _pulses_final(connection, chain, operation)
         case UnplannedPulse(), _:
             _unplanned_pulse(connection, chain, operation)
         case EndTrain(), Sealed():
@@ -220,11 +226,12 @@ def _begin_train(connection: Connection, chain: AuditChain, begin: BeginTrain) -
             "planned_start_ns": begin.planned_start_ns,
             "first_pulse": begin.first_pulse,
             "pulses": len(begin.planned_ns),
+            OUTCOMES_ARE_STATED: True,
         },
     )
 
 
-def _begin_pulse(connection: Connection, begin: BeginPulse) -> None:
+def _begin_pulse(connection: Connection, chain: AuditChain, begin: BeginPulse) -> None:
     train = train_key(connection, begin.session_uid, begin.train_number)
     connection.execute(
         _INSERT_PULSE,
@@ -238,6 +245,9 @@ def _begin_pulse(connection: Connection, begin: BeginPulse) -> None:
             "evidence": "none",
         },
     )
+    if begin.number % STATED_EVERY == 0:
+        subject = train_subject(begin.session_uid, begin.train_number)
+        chain.append("train.pulses", subject, {"begun_to": begin.number})
 
 
 def _train_commanded(connection: Connection, commanded: TrainCommanded) -> None:
@@ -254,7 +264,7 @@ def _train_commanded(connection: Connection, commanded: TrainCommanded) -> None:
     )
 
 
-def _pulses_final(connection: Connection, final: PulsesFinal) -> None:
+def _pulses_final(connection: Connection, chain: AuditChain, final: PulsesFinal) -> None:
     if not final.results:
         return
     done = connection.execute(
@@ -278,6 +288,10 @@ def _pulses_final(connection: Connection, final: PulsesFinal) -> None:
             f"session {final.session_uid}: {len(numbers) - done.rowcount} of the pulses {numbers} "
             "are not on record as commanded, and only such a pulse gets an outcome"
         )
+    not_given = [one.number for one in final.results if one.outcome.value in NOT_GIVEN]
+    if not_given:
+        spans: list[Json] = [[first, last] for first, last in spans_of(not_given)]
+        chain.append("pulses.not_given", f"session:{final.session_uid}", {"numbers": spans})
 
 
 def _unplanned_pulse(connection: Connection, chain: AuditChain, pulse: UnplannedPulse) -> None:
