@@ -123,9 +123,12 @@ def test_a_refusal_names_each_check_that_refused(
         GateAnswer("coil", "refused", "No coil is connected.", "Connect the coil."),
         GateAnswer("day", "passed", "Fine.", ""),
     )
-    part.show_refusal("refused", checks)
-    told = [part.refusals.itemAt(n).widget().accessibleName() for n in range(2)]
-    assert told[1] == "bad: No coil is connected. Connect the coil."
+    part.show_refusal("refused", checks, ("Session 7 was cut off; its port may be armed.",))
+    told = [part.refusals.itemAt(n).widget().accessibleName() for n in range(1, 3)]
+    assert told == [
+        "bad: Session 7 was cut off; its port may be armed.",
+        "bad: No coil is connected. Connect the coil.",
+    ]
     part.show_refusal("", ())
     assert part.refusals.count() == 0
 

@@ -80,6 +80,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one parameter per option
     except (RecordsError, UnknownName, _Refused) as error:
         _refuse(console, str(error), as_json=as_json)
         raise typer.Exit(1) from error
+    for sentence in over.found:
+        console.print(f"[yellow]{_escaped(sentence)}[/]")
     if not over.session_uid:
         _refuse(console, over.reason, as_json=as_json)
         raise typer.Exit(1)

@@ -267,8 +267,16 @@ class BeforePart(QWidget):
             self._items.addWidget(made)
         self._items.addStretch(1)
 
-    def show_refusal(self, sentence: str, checks: tuple[GateAnswer, ...]) -> None:
-        """Say that nothing was started and why, above the list; "" takes it away."""
+    def show_refusal(
+        self, sentence: str, checks: tuple[GateAnswer, ...], left_behind: tuple[str, ...] = ()
+    ) -> None:
+        """Say that nothing was started and why, above the list; "" takes it away.
+
+        Args:
+            sentence: Why.
+            checks: What the gate said.
+            left_behind: What was found of an earlier session, such as a port that may be armed.
+        """
         clear(self.refusals)
         if not sentence:
             return
@@ -277,7 +285,7 @@ class BeforePart(QWidget):
         self.refusals.addWidget(
             words("Nothing was started, and nothing was given.", "strong", "bad")
         )
-        for one in told:
+        for one in (*left_behind, *told):
             self.refusals.addWidget(Finding(one, "bad"))
 
     def back(self) -> None:

@@ -411,7 +411,7 @@ class TreatPage(Page):
             )
         self._after_uid = uid
         if not uid and over is not None:
-            self.before.show_refusal(over.reason, over.checks)
+            self.before.show_refusal(over.reason, over.checks, over.found)
         if self.stack.currentWidget() is not self.seizure:
             self._tell("The session is over", "Reading the record ...")
         if self._shown:
