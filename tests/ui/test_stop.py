@@ -168,6 +168,35 @@ def test_a_killed_delivering_process_is_followed_by_another_and_the_person_is_to
     demo.qtbot.waitUntil(lambda: link.challenge is not None, timeout=PATIENCE_MS)
 
 
+@pytest.mark.parametrize("press", [False, True], ids=["waiting", "stop pressed"])
+def test_a_frozen_delivering_process_is_told_of_ended_and_followed_by_another(
+    demo: Treating, press: bool
+) -> None:
+    """One that hangs hears no Stop: it is killed, and the next one disarms."""
+    demo.start()
+    demo.wait("resting")
+    link, first = demo.bridge.link, demo.bridge.link._client.pid
+    told: list[str] = []
+    link.view_changed.connect(lambda view: told.append(view.silent))
+    os.kill(first, signal.SIGSTOP)
+    demo.qtbot.waitUntil(lambda: any("has not answered" in one for one in told), timeout=10_000)
+    assert "own stop button" in demo.shell.message_text.text()
+    if press:
+        assert link.running
+        demo.click(demo.page.during.stop_button)
+    demo.over()
+    assert link._client.pid != first
+    assert "did not answer for" in demo.shell.message_text.text()
+    demo.sees(demo.page.after)
+    demo.idle()
+    demo.qtbot.waitUntil(
+        lambda: demo.page.after.headline.text() == "Interrupted", timeout=PATIENCE_MS
+    )
+    (line,) = list_sessions(demo.ready.station.database)
+    assert line.state == "interrupted"
+    demo.qtbot.waitUntil(lambda: link.challenge is not None, timeout=PATIENCE_MS)
+
+
 def test_a_remark_that_comes_too_late_is_put_on_record_by_the_window(demo: Treating) -> None:
     demo.start()
     demo.wait("resting")

@@ -62,6 +62,7 @@ class DeliveryClient:
         self._heard = heard
         self._died = died
         self._closing = False
+        self._heard_at_s = time.monotonic()
         self._writing = threading.Lock()
         self._process = subprocess.Popen(
             delivery_command(disarm_first), stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -75,6 +76,15 @@ class DeliveryClient:
     def pid(self) -> int:
         """The process's id."""
         return self._process.pid
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the process has said nothing; it says that it lives twice a second."""
+        return time.monotonic() - self._heard_at_s
+
+    def kill(self) -> None:
+        """End a process that does not answer; `died` is told, as of any death."""
+        self._process.kill()
 
     def send(self, command: pipe.Command) -> bool:
         """Send a command; return False if the process is gone, or does not listen any more."""
@@ -131,6 +141,7 @@ class DeliveryClient:
         decoder = pipe.PipeDecoder(pipe.MESSAGES)
         stream = self._process.stdout
         while stream is not None and (data := os.read(stream.fileno(), 65_536)):
+            self._heard_at_s = time.monotonic()  # not the window's thread: that may be late itself
             decoder.feed(data)
             while (message := decoder.next_value()) is not None:
                 try:

@@ -127,6 +127,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
+class Alive:
+    """Whoever takes commands still takes them; older ones are dropped if nobody reads them."""
+
+    say: Literal["alive"] = "alive"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class Challenged:
     """What the next start order must hold; each serves one start, whatever comes of it."""
 
@@ -203,7 +210,7 @@ class Unrecorded:
     say: Literal["unrecorded"] = "unrecorded"
 
 
-Message = Ready | Challenged | Began | Stands | Over | Unrecorded | ProbeMessage
+Message = Ready | Alive | Challenged | Began | Stands | Over | Unrecorded | ProbeMessage
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])

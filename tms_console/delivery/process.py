@@ -34,6 +34,9 @@ HOST_SILENT_AFTER_S = 2.0
 LOOK_EVERY_S = 0.1
 """How often the control thread looks whether the window still beats."""
 
+ALIVE_EVERY_S = 0.5
+"""How often the control thread says that it takes commands."""
+
 LAST_WORDS_S = 1.0
 """How long the end of the process waits for the window to read its last messages."""
 
@@ -41,6 +44,9 @@ MOST_WAITING = 256
 """Messages that wait for a window that does not read; snapshots replace each other."""
 
 RunSession = Callable[[pipe.Start, Surroundings], SessionResult]
+
+
+_ALIVE = pipe.encode(pipe.MESSAGES, pipe.Alive())
 
 
 class Outbox:
@@ -52,6 +58,7 @@ class Outbox:
         self._descriptor = descriptor
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._newest: deque[Snapshot] = deque(maxlen=1)
+        self._alive = False
         self._ordering = threading.Lock()
         self._something = threading.Event()
         self._closing = False
@@ -62,6 +69,11 @@ class Outbox:
     def show(self, snapshot: Snapshot) -> None:
         """Send this snapshot in place of any that was not sent yet."""
         self._newest.append(snapshot)
+        self._something.set()
+
+    def show_alive(self) -> None:
+        """Say that commands are taken, once however often this is called before it is sent."""
+        self._alive = True
         self._something.set()
 
     def say(self, message: pipe.Message) -> None:
@@ -90,6 +102,10 @@ class Outbox:
     def _send_next(self) -> bool:
         """Send one message; return False if there is none, or nobody reads any more."""
         self._queue_newest()
+        if self._alive:
+            self._alive = False
+            if not self._send(_ALIVE):
+                return False
         try:
             data = self._waiting.popleft()
         except IndexError:
@@ -144,7 +160,7 @@ class DeliveryProcess:
         self._challenge: Challenge | None = None
         self._reporting: Reporting | None = None
         self._session: threading.Thread | None = None
-        self._heard_at_s = time.monotonic()
+        self._heard_at_s = self._said_alive_at_s = time.monotonic()
         self._ended_by_signal = False
         self._outbox.say(pipe.Ready(os.getpid(), software_version, disarmed))
         self._challenge = self._challenge_anew()
@@ -186,6 +202,10 @@ class DeliveryProcess:
         return True
 
     def _look_after_host(self) -> None:
+        """Say that this thread lives, and end the session of a window that does not."""
+        if time.monotonic() - self._said_alive_at_s > ALIVE_EVERY_S:
+            self._said_alive_at_s = time.monotonic()
+            self._outbox.show_alive()
         silent_s = time.monotonic() - self._heard_at_s
         if silent_s > self._silent_after_s and self._running:
             self._lose_host(f"the window did not answer for {silent_s:.1f} s")

@@ -30,6 +30,12 @@ from tms_console.records.operations import EventKind
 
 LOGGER = logging.getLogger(__name__)
 
+SILENT_AFTER_S = 2.0
+"""A delivering process that says nothing for so long hangs, as a window does that does not beat."""
+
+GIVEN_UP_AFTER_S = 5.0
+"""After so long, or as soon as Stop is wanted, it is ended, and its successor disarms."""
+
 OWN_BUTTON = "If in doubt, press the stimulator's own stop button."
 
 
@@ -45,6 +51,7 @@ class SessionView:
         checks: What the gate said.
         over: How it ended, None while it runs.
         lost: The delivering process died: what was done about it, in sentences.
+        silent: It does not answer: what to do now, "" while it does.
         unrecorded: Remarks that came too late for the delivering process to put on record.
     """
 
@@ -55,6 +62,7 @@ class SessionView:
     checks: tuple[pipe.GateAnswer, ...] = ()
     over: pipe.Over | None = None
     lost: tuple[str, ...] = ()
+    silent: str = ""
     unrecorded: tuple[pipe.PutOnRecord | pipe.PutAdverseEvent, ...] = ()
 
 
@@ -72,6 +80,8 @@ class DeliveryLink(QObject):
         self.view = SessionView()
         self.challenge: Challenge | None = None
         self._client: DeliveryClient | None = None
+        self._stop_asked = False
+        self._given_up = ""
         self._waiting: Callable[[Challenge], SessionOrder] | None = None
         self._heard.connect(self._hear)
         self._died.connect(self._die)
@@ -100,13 +110,16 @@ class DeliveryLink(QObject):
     def begin(self, order: SessionOrder) -> None:
         """Give an order to the delivering process."""
         self.challenge = None
+        self._stop_asked = False
         self._show(SessionView(order=order, running=True))
         if not self._send(pipe.Start(order)):
             self._show(replace(self.view, running=False, lost=("It does not take orders.",)))
 
     def stop(self, reason: str) -> None:
         """Ask for an end, now; in every state."""
+        self._stop_asked = self.view.running
         self._send(pipe.Stop(reason))
+        self._look_after_process()
 
     def pause(self, reason: str) -> None:
         """Ask for a pause after the train in hand."""
@@ -143,6 +156,26 @@ class DeliveryLink(QObject):
     @Slot()
     def _send_beat(self) -> None:
         self._send(pipe.Beat())
+        self._look_after_process()
+
+    def _look_after_process(self) -> None:
+        """Say that a process hangs that should be giving a session; end it if it goes on."""
+        client = self._client
+        if client is None or not self.view.running:
+            return
+        silent_s = client.silent_s
+        if silent_s < SILENT_AFTER_S:
+            if self.view.silent:
+                self._show(replace(self.view, silent=""))
+        elif silent_s > GIVEN_UP_AFTER_S or self._stop_asked:
+            self._given_up = f"did not answer for {silent_s:.0f} s and was ended"
+            client.kill()
+        elif not self.view.silent:
+            told = (
+                f"The delivering process has not answered for {silent_s:.0f} s. "
+                "Press the stimulator's own stop button."
+            )
+            self._show(replace(self.view, silent=told))
 
     @Slot(object)
     def _hear(self, message: pipe.Message) -> None:
@@ -178,18 +211,19 @@ class DeliveryLink(QObject):
     def _die(self, status: int) -> None:
         """The delivering process is gone: at once another one, whose first act is to disarm."""
         dead, self._client = self._client, None
+        how, self._given_up = self._given_up or f"ended unexpectedly (status {status})", ""
         order = self.view.order if self.view.running else None
         port = order.device if order is not None else None
         disarm = (port.driver, port.port) if isinstance(port, PortOrder) else None
         self._client = DeliveryClient(self._heard.emit, self._died.emit, disarm_first=disarm)
         if order is not None:
             words = (
-                f"The delivering process ended unexpectedly (status {status}) during the session.",
+                f"The delivering process {how} during the session.",
                 "The stimulator is being disarmed." if disarm else "",
                 OWN_BUTTON,
             )
             lost = tuple(one for one in words if one)
-            self._show(replace(self.view, running=False, lost=lost))
+            self._show(replace(self.view, running=False, lost=lost, silent=""))
         if dead is not None:
             dead.close()
 

@@ -133,7 +133,8 @@ class Shell(QMainWindow):
         self.coil_chip, self.user_chip = Chip(), Chip()
         for chip in (self.alert_chip, self.device_chip, self.coil_chip, self.user_chip):
             row.addWidget(chip)
-        self.stop_button = button("STOP  Esc", self._stop, "stop", "Stop the session now (Esc)")
+        self.stop_button = button("STOP  Esc", lambda: None, "stop", "Stop the session now (Esc)")
+        self.stop_button.pressed.connect(self._stop)  # when it goes down, not up
         self.stop_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.stop_button.hide()
         row.addWidget(self.stop_button)
@@ -280,8 +281,8 @@ class Shell(QMainWindow):
         snapshot = view.snapshot
         if snapshot is not None and snapshot.coil_temperature_c is not None:
             self.coil_chip.show_text(f"Coil {snapshot.coil_temperature_c} °C")
-        if view.lost:
-            self.show_problem(" ".join(view.lost))
+        if view.silent or view.lost:
+            self.show_problem(view.silent or " ".join(view.lost))
 
     def _show_stop(self) -> None:
         page = self.stack.currentWidget()
@@ -323,6 +324,7 @@ class Shell(QMainWindow):
 
     # What is pressed
 
+    @Slot()
     def _stop(self) -> None:
         self._bridge.link.stop("STOP was pressed")
 
