@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +84,24 @@ def canonical_text(values: JsonValue) -> str:
 def digest_of(values: JsonValue) -> str:
     """Return the SHA-256 of the canonical text, as 64 hex digits."""
     return hashlib.sha256(canonical_text(values).encode()).hexdigest()
+
+
+class Canonical(ABC):
+    """What has one canonical form, by which it is stored, hashed and signed."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def canonical(self) -> dict[str, JsonValue]:
+        """Return it as JSON values."""
+
+    def canonical_text(self) -> str:
+        """Return the canonical form as RFC 8785 JSON: what is stored, hashed and signed."""
+        return canonical_text(self.canonical())
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical text, as 64 hex digits."""
+        return digest_of(self.canonical())
 
 
 class Record:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from protocols.course_plan import CoursePlan
 from protocols.policy import Policy
+from protocols.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,6 @@ class GivenSession:
 
 
 @dataclass(frozen=True, slots=True)
-class CourseRefusal:
-    """Why no session may be given now.
-
-    Attributes:
-        code: A fixed word for it.
-        sentence: It in words, with numbers and units.
-        remedy: What to do.
-    """
-
-    code: str
-    sentence: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
 class NextSession:
     """The session that somebody wants to start.
 
@@ -63,7 +49,7 @@ class NextSession:
 
 def course_refusals(
     course: CoursePlan, policy: Policy, given: Sequence[GivenSession], wanted: NextSession
-) -> tuple[CourseRefusal, ...]:
+) -> tuple[Refusal, ...]:
     """Return every reason why the course or the policy does not allow a session now.
 
     The stricter of course and policy counts.  The least time between sessions holds over midnight
@@ -74,7 +60,7 @@ def course_refusals(
     if last is not None and wanted.at < last:
         sentence = f"A session on record ended at {last:%Y-%m-%d %H:%M}, which is later than now."
         remedy = "Set the computer's clock; an administrator records the correction."
-        refusals.append(CourseRefusal("clock", sentence, remedy))
+        refusals.append(Refusal("clock", sentence, remedy))
     elif not wanted.resumes:
         refusals += _time_refusals(course, policy, given, wanted)
     if not wanted.resumes:
@@ -92,22 +78,22 @@ def _today(
 
 def _pulse_refusals(
     course: CoursePlan, policy: Policy, given: Sequence[GivenSession], wanted: NextSession
-) -> Iterator[CourseRefusal]:
+) -> Iterator[Refusal]:
     before = sum(one.pulses for one in _today(policy, given, wanted))
     most = min(course.most_pulses_a_day, policy.most_pulses_a_day)
     if before + wanted.pulses > most:
         sentence = f"{before} pulses today and {wanted.pulses} more: at most {most} are allowed."
-        yield CourseRefusal("pulses-a-day", sentence, "Give it on another day.")
+        yield Refusal("pulses-a-day", sentence, "Give it on another day.")
 
 
 def _time_refusals(
     course: CoursePlan, policy: Policy, given: Sequence[GivenSession], wanted: NextSession
-) -> Iterator[CourseRefusal]:
+) -> Iterator[Refusal]:
     today = len(_today(policy, given, wanted))
     most = min(course.most_sessions_a_day, policy.most_sessions_a_day)
     if today >= most:
         sentence = f"{today} sessions were given today: at most {most} are allowed."
-        yield CourseRefusal("sessions-a-day", sentence, "Give it on another day.")
+        yield Refusal("sessions-a-day", sentence, "Give it on another day.")
     if not given:
         return
     since = wanted.at - max(one.ended_at for one in given)
@@ -118,12 +104,12 @@ def _time_refusals(
             f"The last session ended {since // timedelta(minutes=1)} min ago: "
             f"{course.least_minutes_between} min between sessions were signed."
         )
-        yield CourseRefusal("interval", sentence, f"Wait until {until:%H:%M}.")
+        yield Refusal("interval", sentence, f"Wait until {until:%H:%M}.")
 
 
 def _count_refusals(
     course: CoursePlan, policy: Policy, given: Sequence[GivenSession], wanted: NextSession
-) -> Iterator[CourseRefusal]:
+) -> Iterator[Refusal]:
     ours = sorted((one for one in given if one.of_course), key=lambda one: one.started_at)
     before = 0
     for phase in course.phases:  # two phases may be alike, so they are counted and not looked up
@@ -132,7 +118,7 @@ def _count_refusals(
         before += phase.total
     else:
         sentence = f"All {course.total_sessions} sessions of the course were given."
-        yield CourseRefusal("course-complete", sentence, "A physician prescribes more.")
+        yield Refusal("course-complete", sentence, "A physician prescribes more.")
         return
     recent = len(_today(policy, ours[before:], wanted, phase.days))
     if recent >= phase.sessions:
@@ -140,4 +126,4 @@ def _count_refusals(
             f"{recent} sessions were given within {phase.days} days: {phase.sessions} were signed."
         )
         remedy = "Wait, or ask a physician for another course."
-        yield CourseRefusal("sessions-a-stretch", sentence, remedy)
+        yield Refusal("sessions-a-stretch", sentence, remedy)

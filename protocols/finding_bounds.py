@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from protocols.exact import decimal_text
 from protocols.policy import Policy
+from protocols.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +37,13 @@ class Stimulus:
     physician_present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StimulusRefusal:
-    """Why a stimulus may not be given.
-
-    Attributes:
-        code: A fixed word for it.
-        sentence: It in words, with numbers and units.
-        remedy: What to do.
-    """
-
-    code: str
-    sentence: str
-    remedy: str
-
-
-def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[StimulusRefusal, ...]:
+def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[Refusal, ...]:
     """Return every reason why the policy does not allow a stimulus; none if it does."""
     bounds = policy.threshold_finding
     refusals = []
     if stimulus.pulses != 1:
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "single-pulse",
                 f"{stimulus.pulses} pulses at once: a threshold is looked for with single pulses.",
                 "Set the device to single pulses.",
@@ -65,7 +51,7 @@ def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[StimulusRefusal
         )
     if not 1 <= stimulus.intensity_pct_mso <= bounds.highest_pct_mso:
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "intensity",
                 f"{stimulus.intensity_pct_mso} %MSO: the policy allows 1 to "
                 f"{bounds.highest_pct_mso} %MSO while looking for a threshold.",
@@ -75,7 +61,7 @@ def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[StimulusRefusal
     since = stimulus.since_last_s
     if since is not None and since < bounds.shortest_interval_s:
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "interval",
                 f"{decimal_text(since, 3)} s after the last stimulus: the policy asks for "
                 f"{decimal_text(bounds.shortest_interval_s, 3)} s.",
@@ -84,7 +70,7 @@ def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[StimulusRefusal
         )
     if not 0 <= stimulus.given < bounds.most_stimuli:
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "count",
                 f"{stimulus.given} stimuli were given in this series: the policy allows "
                 f"{bounds.most_stimuli}.",
@@ -94,13 +80,13 @@ def stimulus_inside(policy: Policy, stimulus: Stimulus) -> tuple[StimulusRefusal
     return (*refusals, *_person_refusals(policy, stimulus))
 
 
-def _person_refusals(policy: Policy, stimulus: Stimulus) -> list[StimulusRefusal]:
+def _person_refusals(policy: Policy, stimulus: Stimulus) -> list[Refusal]:
     """Return why this person may not give it."""
     refusals = []
     roles = policy.threshold_finding.roles
     if stimulus.role not in set(roles):
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "role",
                 f"Your role is {stimulus.role}: the policy lets {' or '.join(roles)} look for a "
                 "threshold.",
@@ -109,7 +95,7 @@ def _person_refusals(policy: Policy, stimulus: Stimulus) -> list[StimulusRefusal
         )
     if stimulus.first_threshold and not stimulus.physician_present:
         refusals.append(
-            StimulusRefusal(
+            Refusal(
                 "first-threshold",
                 "A patient's first threshold is found only with a physician.",
                 "Ask a physician to log in for it.",

@@ -13,14 +13,13 @@ from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from protocols.canonical import (
+    Canonical,
     ContentError,
     JsonValue,
     Record,
-    canonical_text,
     check_range,
     check_ratio,
     check_uid,
-    digest_of,
 )
 from protocols.exact import decimal_text, ratio_text
 
@@ -157,7 +156,7 @@ class ThresholdFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Canonical):
     """One version of the clinic's policy; a change of anything is another version.
 
     Attributes:
@@ -231,14 +230,6 @@ class Policy:
             "threshold_finding": self.threshold_finding.canonical(),
             **{name: getattr(self, name) for name in BOUNDS},
         }
-
-    def canonical_text(self) -> str:
-        """Return the canonical form as RFC 8785 JSON: what is stored, hashed and signed."""
-        return canonical_text(self.canonical())
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical text, as 64 hex digits."""
-        return digest_of(self.canonical())
 
     @classmethod
     def from_canonical(cls, values: JsonValue) -> Self:

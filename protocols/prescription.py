@@ -11,14 +11,13 @@ from fractions import Fraction
 from typing import Self
 
 from protocols.canonical import (
+    Canonical,
     ContentError,
     JsonValue,
     Record,
-    canonical_text,
     check_range,
     check_text,
     check_uid,
-    digest_of,
 )
 from protocols.course_plan import CoursePhase, CoursePlan
 from protocols.dose_basis import DepthPlan, DoseBasis, FirstSessions
@@ -93,7 +92,7 @@ class RemeasureBand:
 
 
 @dataclass(frozen=True, slots=True)
-class Prescription:
+class Prescription(Canonical):
     """One version of one patient's prescription; a change of anything is another version.
 
     Attributes:
@@ -212,14 +211,6 @@ class Prescription:
             "course": self.course.canonical(),
             "band": None if self.band is None else self.band.canonical(),
         }
-
-    def canonical_text(self) -> str:
-        """Return the canonical form as RFC 8785 JSON: what is stored, hashed and signed."""
-        return canonical_text(self.canonical())
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical text, as 64 hex digits."""
-        return digest_of(self.canonical())
 
     @classmethod
     def from_canonical(cls, values: JsonValue) -> Self:

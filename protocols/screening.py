@@ -12,15 +12,14 @@ from types import MappingProxyType
 from typing import Self
 
 from protocols.canonical import (
+    Canonical,
     ContentError,
     JsonValue,
     Record,
-    canonical_text,
     check_moment,
     check_range,
     check_text,
     check_uid,
-    digest_of,
 )
 from protocols.terms import Mark
 
@@ -218,7 +217,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class FormAnswers:
+class FormAnswers(Canonical):
     """A form as it was filled in.
 
     Attributes:
@@ -274,14 +273,6 @@ class FormAnswers:
             "answered_at": self.answered_at,
             "answers": dict(self.answers),
         }
-
-    def canonical_text(self) -> str:
-        """Return the canonical form as RFC 8785 JSON: what is stored and hashed."""
-        return canonical_text(self.canonical())
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical text, as 64 hex digits."""
-        return digest_of(self.canonical())
 
     @classmethod
     def from_canonical(cls, values: JsonValue) -> Self:

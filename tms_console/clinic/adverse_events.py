@@ -23,13 +23,12 @@ from tms_console.clinic.entries import (
     check_past,
     entry,
     members_of,
-    of_patient,
     printed_name,
     put_on_record,
+    read_of_patient,
     require_newest,
     require_reason,
     require_record,
-    successors,
 )
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import patient
@@ -238,10 +237,9 @@ def adverse_events_of(
         patient_uid: Whose.
         all_records: True for those too that were corrected.
     """
-    records = of_patient(trusted, RecordKind.ADVERSE_EVENT, patient_uid)
-    later = successors(records)
-    found = (_recorded(trusted, record, later) for record in records)
-    return tuple(one for one in found if all_records or one.superseded_by is None)
+    return read_of_patient(
+        trusted, RecordKind.ADVERSE_EVENT, patient_uid, _recorded, all_records=all_records
+    )
 
 
 def holds(trusted: Trusted, patient_uid: str) -> tuple[Hold, ...]:

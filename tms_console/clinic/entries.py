@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 from protocols.canonical import (
     ContentError,
@@ -40,6 +40,7 @@ from tms_console.records.values import new_uid
 FURTHEST_EAST = timedelta(hours=14)
 """Where a day begins first (UTC+14); a date is in the future only if it is so there too."""
 _LONGEST_LINE = 200
+_T = TypeVar("_T")
 
 
 @contextlib.contextmanager
@@ -158,6 +159,30 @@ def successors(records: Iterable[StoredRecord]) -> dict[str, str]:
         for record in records
         if isinstance(earlier := record.values.get("supersedes"), str)
     }
+
+
+def read_of_patient(
+    trusted: Trusted,
+    kind: RecordKind,
+    patient_uid: str,
+    read: Callable[[Trusted, StoredRecord, Mapping[str, str]], _T],
+    *,
+    all_records: bool,
+) -> tuple[_T, ...]:
+    """Return a patient's records of a kind as `read` makes them, in order of the chain.
+
+    Args:
+        trusted: The record.
+        kind: Of which.
+        patient_uid: Whose.
+        read: Gets a record, and which record corrects which.
+        all_records: True for those too that were corrected.
+    """
+    records = of_patient(trusted, kind, patient_uid)
+    later = successors(records)
+    return tuple(
+        read(trusted, record, later) for record in records if all_records or record.uid not in later
+    )
 
 
 def require_record(trusted: Trusted, kind: RecordKind, uid: str) -> StoredRecord:

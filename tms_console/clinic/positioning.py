@@ -23,13 +23,12 @@ from tms_console.clinic.entries import (
     check_note,
     entry,
     members_of,
-    of_patient,
     printed_name,
     put_on_record,
+    read_of_patient,
     require_newest,
     require_reason,
     require_record,
-    successors,
 )
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import require_current
@@ -247,10 +246,9 @@ def positionings_of(
         patient_uid: Whose.
         all_records: True for those too that were corrected.
     """
-    records = of_patient(trusted, RecordKind.POSITIONING, patient_uid)
-    later = successors(records)
-    found = (_recorded(trusted, record, later) for record in records)
-    return tuple(one for one in found if all_records or one.superseded_by is None)
+    return read_of_patient(
+        trusted, RecordKind.POSITIONING, patient_uid, _recorded, all_records=all_records
+    )
 
 
 def _require_possible(trusted: Trusted, positioning: Positioning) -> None:
