@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.enter import EnterPresses
 from tms_console.ui.fonts import load_fonts
 from tms_console.ui.page import Page
 from tms_console.ui.pages import PAGES
@@ -38,7 +39,8 @@ class Window(QObject):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
-        self._filters = (QuietWheel(self), StopKeys(bridge.link, self))  # the last one sees first
+        stop = StopKeys(bridge.link, self)
+        self._filters = (QuietWheel(self), EnterPresses(self), stop)  # the last one sees first
         there = QApplication.instance()
         if there is not None:
             for one in self._filters:

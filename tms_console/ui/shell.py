@@ -203,6 +203,8 @@ class Shell(QMainWindow):
         if isinstance(before, Page) and before is not page:
             before.left()
         self.stack.setCurrentWidget(page)
+        if before is not page:
+            page.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control: no key does anything
         self.alert_chip.show_text("")
         self.show_title(page.title, "")
         self.show_patient()
