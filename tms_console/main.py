@@ -225,6 +225,9 @@ def _interrupts(stop: Callable[[str], object]) -> Iterator[None]:
 def open_window(database: Path) -> int:
     """Open the window on a clinic's database; returns the exit status.
 
+    What an earlier program left is dealt with first: a port that may be armed is disarmed, a
+    session that was cut off is settled, and the window says both, before anybody logs in.
+
     Raises:
         AccountsError: This console keeps no anchor for the database.
         RecordsError: The database cannot be used.
@@ -232,7 +235,9 @@ def open_window(database: Path) -> int:
     from tms_console.ui.app import application  # noqa: PLC0415 - imports Qt
 
     qt = application()
+    found = recover_database(database)
     window = _window(database, None)
+    _tell_found(window, found)
     status = qt.exec()
     window.close()
     return int(status)
@@ -263,7 +268,9 @@ def open_demonstration() -> int:
         place.note_made(database)
 
     def show() -> None:
+        found = recover_database(database)
         opened.append(_window(database, PEOPLE))
+        _tell_found(opened[-1], found)
         making.hide()
 
     def tell(sentence: str) -> None:
@@ -297,6 +304,12 @@ def _window(database: Path, people: Demonstration | None) -> Window:
     window = Window(Bridge(open_station(database), emulator, people))
     window.shell.show()
     return window
+
+
+def _tell_found(window: Window, found: Recovery | None) -> None:
+    """Say in the window what an earlier program left behind, if it left anything."""
+    if found is not None and found.sentences:
+        window.shell.show_problem(" ".join(found.sentences))
 
 
 class Throttle:

@@ -22,12 +22,12 @@ def test_orders_are_taken_once_and_in_the_order_in_which_they_came() -> None:
     controls = Controls()
     controls.pause("a cough")
     controls.resume()
-    controls.set_intensity(55)
+    controls.set_intensity(55, 1)
     controls.remark(EventKind.NOTE, "moved", "technician")
     assert controls.take() == [
         PausePressed("a cough"),
         GoOn(),
-        IntensityPressed(55),
+        IntensityPressed(55, 1),
         Remark(EventKind.NOTE, "moved", "technician"),
     ]
     assert controls.take() == []
@@ -47,11 +47,11 @@ def test_whatever_ends_a_session_comes_before_everything_that_waits(
     halt: Callable[[Controls], None], order: Order
 ) -> None:
     controls = Controls()
-    controls.set_intensity(55)
+    controls.set_intensity(55, 1)
     halt(controls)
     assert controls.halted
     assert controls.stop_requested()
-    assert controls.take() == [order, IntensityPressed(55)]
+    assert controls.take() == [order, IntensityPressed(55, 1)]
     assert controls.stop_requested(), "taking an order does not answer the driver"
 
 
@@ -84,7 +84,7 @@ def test_no_order_is_lost_between_threads() -> None:
 
     def press() -> None:
         for intensity in range(200):
-            controls.set_intensity(intensity)
+            controls.set_intensity(intensity, 1)
 
     threads = [threading.Thread(target=press) for _ in range(4)]
     for thread in threads:

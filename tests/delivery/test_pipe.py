@@ -38,7 +38,7 @@ COMMANDS: list[pipe.Command] = [
     pipe.Pause("coil slipped"),
     pipe.Resume(),
     pipe.Stop("asked to stop"),
-    pipe.SetIntensity(50),
+    pipe.SetIntensity(50, 1),
     pipe.PutOnRecord(EventKind.ADVERSE_EVENT, "headache, mild", "J. Meyer"),
 ]
 MESSAGES: list[pipe.Message] = [
@@ -105,7 +105,7 @@ def test_a_message_too_long_to_send_is_an_error_of_the_sender() -> None:
     [
         b"{}",
         b'{"do":"fire"}',
-        b'{"do":"set_intensity","intensity_pct_mso":"a lot"}',
+        b'{"do":"set_intensity","intensity_pct_mso":"a lot","block":1}',
         b'{"do":"stop"}',
         b'{"do":"put_on_record","kind":"stop","detail":"x","actor":"y"}',
         b"[" * 100,

@@ -123,7 +123,7 @@ def test_stop_pause_resume_intensity_and_notes_reach_a_session_in_real_time(tmp_
     with window() as seen, emulator_on_a_port(tmp_path) as (device, path):
         seen.client.send(start(itbs(), tmp_path, PortOrder(driver="magpro", port=str(path))))
         seen.delivered(1)
-        seen.client.send(pipe.SetIntensity(50))
+        seen.client.send(pipe.SetIntensity(50, 1))
         seen.client.send(pipe.PutOnRecord(EventKind.ADVERSE_EVENT, "scalp discomfort", "J. Meyer"))
         seen.client.send(pipe.Pause("coil slipped"))
         paused = seen.until(

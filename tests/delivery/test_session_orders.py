@@ -284,7 +284,7 @@ def at_train(number: int, act: Callable[[Controls], None], done: Rehearsal) -> N
 
 def test_an_intensity_inside_the_bounds_holds_from_the_next_train_on(tmp_path: Path) -> None:
     done = Rehearsal(content=plain(3, 4), database=tmp_path / "r.db")
-    at_train(1, lambda it: it.set_intensity(50), done)
+    at_train(1, lambda it: it.set_intensity(50, 1), done)
     done.run()
     assert done.state == "completed"
     assert [pulse.intensity_pct_mso for pulse in done.emulator.fired] == [60] * 4 + [50] * 8
@@ -301,7 +301,7 @@ def test_in_a_slow_train_an_intensity_holds_from_the_next_pulse_on(tmp_path: Pat
     def show(snapshot: Snapshot) -> None:
         if snapshot.delivered == 2 and not pressed:
             pressed.append(40)
-            done.controls.set_intensity(40)
+            done.controls.set_intensity(40, 1)
 
     done.publish = show
     done.run()
@@ -319,7 +319,7 @@ def test_an_intensity_outside_the_bounds_is_refused_and_nothing_is_clipped(
     tmp_path: Path, wanted: int
 ) -> None:
     done = Rehearsal(content=plain(2, 3), database=tmp_path / "r.db")
-    at_train(1, lambda it: it.set_intensity(wanted), done)
+    at_train(1, lambda it: it.set_intensity(wanted, 1), done)
     done.run()
     assert done.state == "completed"
     assert {pulse.intensity_pct_mso for pulse in done.emulator.fired} == {60}
@@ -333,7 +333,7 @@ def test_a_ramp_rises_to_the_intensity_that_was_chosen_meanwhile(tmp_path: Path)
     """70, 80, 90 and 100 % of 60 %MSO; at 50 from the third train on, 90 % of 50."""
     made = content(Train(3, Fraction(10)), 5, ramp=Ramp(4, Fraction(7, 10)))
     done = Rehearsal(content=made, database=tmp_path / "r.db")
-    at_train(2, lambda it: it.set_intensity(50), done)
+    at_train(2, lambda it: it.set_intensity(50, 1), done)
     done.run()
     assert done.state == "completed"
     given = [pulse.intensity_pct_mso for pulse in done.emulator.fired][::3]

@@ -162,7 +162,7 @@ def press(shell: Shell, what: str, number: int) -> None:
         case "resume":
             shell.tell(ResumePressed(shell.now_ns))
         case "intensity":
-            shell.tell(IntensityPressed(number))
+            shell.tell(IntensityPressed(number, 1 + number % 2))
         case "host":
             shell.tell(HostLost("gone"))
         case "fault":
@@ -230,7 +230,7 @@ def test_after_the_end_nothing_is_asked_for_but_disarm(shell: Shell, what: str, 
     ended = shell.state
     for event in (
         Checked(late), MadeReady(), CameDue(), ShotOver(late, 0), ShotDoubtful("?"), Refused("?"),
-        Ticked(late), PausePressed("?"), ResumePressed(late), IntensityPressed(50), Begun(),
+        Ticked(late), PausePressed("?"), ResumePressed(late), IntensityPressed(50, 1), Begun(),
         HostLost("?"), Faulted("?"),
     ):  # fmt: skip
         assert shell.tell(event) == []
@@ -267,7 +267,7 @@ def test_a_paused_session_asks_for_nothing_until_somebody_goes_on(shell: Shell) 
         state, effects = step(shell.plan, shell.state, Ticked(now_ns))
         assert effects == []
         assert state is shell.state
-        state, effects = step(shell.plan, shell.state, IntensityPressed(50))
+        state, effects = step(shell.plan, shell.state, IntensityPressed(50, 1))
         assert isinstance(state, Paused)
         assert not any(isinstance(effect, Check | MakeReady | Deliver) for effect in effects)
 
@@ -389,7 +389,7 @@ TABLE: list[tuple[str, State, Event, State, list[Effect]]] = [
     (
         "an intensity above the bounds",
         Resting(FRESH),
-        IntensityPressed(71),
+        IntensityPressed(71, 1),
         Resting(FRESH),
         [
             Note(
@@ -401,21 +401,21 @@ TABLE: list[tuple[str, State, Event, State, list[Effect]]] = [
     (
         "an intensity from the next train on",
         Delivering(FRESH, 60),
-        IntensityPressed(55),
+        IntensityPressed(55, 1),
         Delivering(replace(FRESH, intensities=(55,)), 60),
         [Note(EventKind.INTENSITY, "block 1: 60 to 55 %MSO, from the next")],
     ),
     (
         "an intensity during the checks of the last train",
         Checking(LAST, 60),
-        IntensityPressed(55),
+        IntensityPressed(55, 1),
         Checking(LAST, 60),
         [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left")],
     ),
     (
         "an intensity with no train left",
         Delivering(LAST, 60),
-        IntensityPressed(55),
+        IntensityPressed(55, 1),
         Delivering(LAST, 60),
         [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left")],
     ),
@@ -617,7 +617,7 @@ def test_an_intensity_pressed_during_the_checks_holds_from_the_next_shot_on() ->
     """The stimulator has been set already: the row must say what it was set to."""
     shell = begun(TWO_TRAINS)
     shell.run_until(Checking)
-    shell.tell(IntensityPressed(50))
+    shell.tell(IntensityPressed(50, 1))
     shell.run_until(Ended)
     asked = [effect.intensity_pct_mso for effect in shell.asked if isinstance(effect, MakeReady)]
     assert asked == [60, 50]
@@ -626,16 +626,29 @@ def test_an_intensity_pressed_during_the_checks_holds_from_the_next_shot_on() ->
 def test_an_intensity_of_the_next_block_is_judged_by_its_own_bounds() -> None:
     """During the last train of a block the next shot belongs to the next block."""
     progress = Progress(1, 0, (60, 60))
-    state, _ = step(MIXED, Delivering(progress, 60), IntensityPressed(45))
+    state, _ = step(MIXED, Delivering(progress, 60), IntensityPressed(45, 2))
     assert isinstance(state, Delivering)
     assert state.progress.intensities == (60, 45)
+
+
+def test_an_intensity_for_another_block_than_the_next_shots_is_refused() -> None:
+    """What was pressed for one block must never move the next one's, which has its own dose."""
+    before = Delivering(Progress(1, 0, (60, 60)), 60)
+    state, effects = step(MIXED, before, IntensityPressed(45, 1))
+    assert state == before
+    assert effects == [
+        Note(
+            EventKind.INTENSITY,
+            "refused: 45 %MSO for block 1: the next train is of block 2, which stays 60 %MSO",
+        )
+    ]
 
 
 def test_a_ramp_follows_a_change_of_intensity() -> None:
     ramped = plan(pattern(Train(5, Fraction(10)), 3, ramp=Ramp(3, Fraction(1, 2))))
     shell = begun(ramped)
     shell.run_until(Delivering)
-    shell.tell(IntensityPressed(40))
+    shell.tell(IntensityPressed(40, 1))
     shell.run_until(Ended)
     given = [effect.intensity_pct_mso for effect in shell.asked if isinstance(effect, MakeReady)]
     assert given == [30, 30, 40]

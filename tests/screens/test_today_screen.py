@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clinic.prescribing import make_practice, secret
-from tests.clinic.sessions import Past, treated
+from tests.clinic.sessions import DELIVERED, UNKNOWN, Past, treated
 from tests.delivery.treatments import NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.login import sign
 from tms_console.accounts.signatures import Meaning, ToSign
@@ -26,6 +26,7 @@ from tms_console.screens.today import (
     short_day,
     today_screen,
 )
+from tms_console.screens.treat_after import close_session
 
 
 @pytest.fixture
@@ -158,6 +159,23 @@ def test_a_session_that_was_stopped_today_is_resumed_or_closed(ready: Ready) -> 
     treated(ready.clinic, ready.made, Past(yesterday("12:00"), None))
     row = only(ready, yesterday("12:30"))
     assert (row.group, row.status) == (NEEDS_YOU, "interrupted today")
+
+
+def test_a_session_that_was_closed_is_not_offered_to_be_closed_again(ready: Ready) -> None:
+    uid = treated(
+        ready.clinic, ready.made, Past(yesterday("12:00"), None, outcomes=(DELIVERED, UNKNOWN))
+    )
+    close_session(ready.station, ready.technician, uid, "the patient went home")
+    file = ready.station.database
+    row = only(ready, yesterday("12:30"), database=file)
+    assert (row.group, row.status, row.action) == (DONE, "closed, not signed", "Sign the session")
+    with ready.trusting() as trusted:
+        closing = trusted.sessions[uid].closing_digest
+    to_sign = ToSign(Meaning.DELIVERED, uid, closing, ready.patient_uid)
+    password, name = secret(ready.technician)
+    sign(ready.station, ready.technician, to_sign, password, login_name=name)
+    row = only(ready, yesterday("12:30"), database=file)
+    assert (row.group, row.status, row.action) == (DONE, "closed", "Open the record")
 
 
 def test_a_threshold_outside_what_was_signed_asks_for_a_new_version(ready: Ready) -> None:

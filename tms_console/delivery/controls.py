@@ -91,9 +91,9 @@ class Controls:
         """Go on."""
         self._orders.append(GoOn())
 
-    def set_intensity(self, intensity_pct_mso: int) -> None:
-        """Move the intensity from the next train on."""
-        self._orders.append(IntensityPressed(intensity_pct_mso))
+    def set_intensity(self, intensity_pct_mso: int, block: int) -> None:
+        """Move the intensity of the block that was meant, from the next train on."""
+        self._orders.append(IntensityPressed(intensity_pct_mso, block))
 
     def remark(self, kind: EventKind, detail: str, actor: str) -> bool:
         """Put something on record; return False if the session takes nothing any more."""

@@ -70,9 +70,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
 class SetIntensity:
-    """Move the intensity from the next train on."""
+    """Move the intensity of a block from the next train on.
+
+    Attributes:
+        intensity_pct_mso: To what.
+        block: The block that whoever pressed saw, from 1; it is refused for any other.
+    """
 
     intensity_pct_mso: int
+    block: int
     do: Literal["set_intensity"] = "set_intensity"
 
 

@@ -239,8 +239,8 @@ class DeliveryProcess:
                 controls.pause(reason)
             case pipe.Resume():
                 controls.resume()
-            case pipe.SetIntensity(intensity):
-                controls.set_intensity(intensity)
+            case pipe.SetIntensity(intensity, block):
+                controls.set_intensity(intensity, block)
 
     def _take_remark(self, command: pipe.ToRecord) -> bool:
         """Hand a remark to the session; return False if none is open that can take it."""

@@ -182,9 +182,15 @@ class StopPressed:
 
 @dataclass(frozen=True, slots=True)
 class IntensityPressed:
-    """Somebody wants the block in hand at this %MSO from the next shot on."""
+    """Somebody wants a block at this %MSO from the next shot on.
+
+    Attributes:
+        intensity_pct_mso: What.
+        block: The block they saw and meant, from 1; if the next shot is of another, it is refused.
+    """
 
     intensity_pct_mso: int
+    block: int
 
 
 @dataclass(frozen=True, slots=True)

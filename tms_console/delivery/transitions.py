@@ -82,8 +82,8 @@ def step(plan: Plan, state: State, event: Event) -> Next:
             return state, []
         case Idle(), _:
             raise IllegalEvent(f"{event} before the session began")
-        case _, IntensityPressed(wanted):
-            return _move_intensity(plan, state, wanted)
+        case _, IntensityPressed():
+            return _move_intensity(plan, state, event)
         case _, PausePressed(reason):
             return _ask_for_pause(state, reason)
         case _, ResumePressed(now_ns):
@@ -218,15 +218,22 @@ def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
             return state, []
 
 
-def _move_intensity(plan: Plan, state: RunningState, wanted: int) -> Next:
-    """Take the new intensity from the next shot on, if it is inside the signed bounds."""
-    progress = state.progress
+def _move_intensity(plan: Plan, state: RunningState, pressed: IntensityPressed) -> Next:
+    """Take the new intensity from the next shot on, if it is inside the signed bounds.
+
+    It is refused if the next shot is of another block than the one that was meant: between the
+    press and its arrival the session may have gone on to the next.
+    """
+    progress, wanted = state.progress, pressed.intensity_pct_mso
     in_hand = isinstance(state, Checking | Arming | Armed | Delivering)  # set and read back already
     upcoming = progress.next + (1 if in_hand else 0)
     if upcoming == len(plan.shots):
         return state, [Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: no train is left")]
     index = plan.shots[upcoming].scheduled.block - 1
     bounds, now = plan.blocks[index], progress.intensities[index]
+    if pressed.block != index + 1:
+        meant = f"{wanted} %MSO for block {pressed.block}: the next train is of block {index + 1}"
+        return state, [Note(EventKind.INTENSITY, f"refused: {meant}, which stays {now} %MSO")]
     if not bounds.lowest_pct_mso <= wanted <= bounds.highest_pct_mso:
         allowed = f"allowed {bounds.lowest_pct_mso} to {bounds.highest_pct_mso} %MSO"
         return state, [

@@ -28,6 +28,9 @@ from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import ProposedVersion, prescription_uids, versions
 from tms_console.clinic.sittings import Sitting
 from tms_console.clinic.thresholds import age, newest_like
+from tms_console.records.database import Database
+from tms_console.records.live import said_of
+from tms_console.screens.closing import why_closed
 
 READY, NEEDS_YOU, WAITS, DONE, LATER = "ready", "needs you", "waits", "done", "later"
 _ORDER = (READY, NEEDS_YOU, WAITS, LATER, DONE)
@@ -111,13 +114,19 @@ class TodayScreen:
 
 
 def today_screen(
-    trusted: Trusted, wall: str, *, running_patient: str = "", physician: bool = False
+    trusted: Trusted,
+    wall: str,
+    *,
+    database: Database | None = None,
+    running_patient: str = "",
+    physician: bool = False,
 ) -> TodayScreen:
     """Return who is to be treated and what each needs.
 
     Args:
         trusted: The record.
         wall: Wall time.
+        database: The record's file, for what was said beside a session; None: nothing was.
         running_patient: Whose session is running, "" if none is.
         physician: Who looks may approve: what waits for a physician waits for them.
     """
@@ -126,7 +135,7 @@ def today_screen(
     zone = ZoneInfo("UTC" if policy is None else policy.time_zone)
     now = moment_of(wall).astimezone(zone)
     holds = patients_on_hold(trusted)
-    look = _Look(trusted, wall, now, policy, physician)
+    look = _Look(trusted, wall, now, policy, physician, database)
     rows = []
     for one in patients(trusted):
         row = look.row(one, on_hold=one.patient_uid in holds)
@@ -183,6 +192,7 @@ class _Look:
     now: datetime
     policy: Policy | None
     physician: bool
+    database: Database | None
 
     def row(self, one: Patient, *, on_hold: bool) -> TodayRow | None:
         """Return the row of a patient, None if nothing is due."""
@@ -278,15 +288,23 @@ class _Look:
         ended = {} if newest.ended is None else newest.ended
         number = f"{row.course.partition(' · ')[0]} · session {row.done} of {row.total}"
         row = replace(row, course=number)
+        closed = False
         if ended.get("state") in ("interrupted", "failed", "stopped"):
-            return self._needs(row, f"{ended['state']} today", "Resume or close it")
+            closed = self._closed(newest.uid)
+            if not closed:
+                return self._needs(row, f"{ended['state']} today", "Resume or close it")
         signed = any(
             each.meaning is Meaning.DELIVERED for each in self.trusted.signatures(newest.uid)
         )
-        done = replace(row, group=DONE, status="done", state="muted", when="today")
+        word = "closed" if closed else "done"
+        done = replace(row, group=DONE, status=word, state="muted", when="today")
         if signed or not ended:
             return replace(done, action="Open the record", page="records")
-        return replace(done, status="done, not signed", action="Sign the session", page="treat")
+        return replace(done, status=f"{word}, not signed", action="Sign the session", page="treat")
+
+    def _closed(self, session_uid: str) -> bool:
+        """Return whether somebody closed a session that ended early."""
+        return self.database is not None and bool(why_closed(said_of(self.database, session_uid)))
 
     def _obstacles(self, row: TodayRow, one: Patient, given: Prescription) -> Iterator[TodayRow]:
         """Yield what must be done before this patient can be treated, the first thing first."""

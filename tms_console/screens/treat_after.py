@@ -32,11 +32,11 @@ from tms_console.records.live import SaidOfSession, new_pulses, said_of
 from tms_console.records.operations import EventKind, SessionEvent
 from tms_console.records.queries import SessionSummary, summarise_session
 from tms_console.records.values import new_uid
+from tms_console.screens.closing import CLOSED, why_closed
 from tms_console.screens.dose_picture import Bar, Strip
 from tms_console.screens.today import LOOK_AHEAD_DAYS, birth_words, short_day
 
 COMPLETED = "completed"
-CLOSED = "closed without going on: "
 """So the note begins that closes a session which ended early (architecture.md, "Close")."""
 HELD = "The patient is on hold until a physician clears it."
 COMFORT = "comfort "
@@ -129,7 +129,7 @@ def _to_settle(trusted: Trusted, station: Station, patient_uid: str) -> str:
     if len(days) > 1 or session.ended is None:
         return ""
     early = session.ended.get("state") != COMPLETED
-    if _signed(trusted, row.uid) and (not early or _closed(said_of(station.database, row.uid))):
+    if _signed(trusted, row.uid) and (not early or why_closed(said_of(station.database, row.uid))):
         return ""
     return row.uid
 
@@ -151,7 +151,7 @@ def after_screen(trusted: Trusted, station: Station, session_uid: str) -> AfterS
     ended = session.ended or {}
     state = str(ended.get("state", "running"))
     early = state != COMPLETED
-    closed = _closed(said)
+    closed = why_closed(said)
     held = bool(holds(trusted, signed_for.patient_uid))
     resumed = any(
         each.begun.get("resumes_uid") == session_uid for each in trusted.sessions.values()
@@ -326,11 +326,6 @@ def _told(one: SaidOfSession) -> str:
 def _comfort(said: Sequence[SaidOfSession]) -> str:
     found = [one.detail for one in said if one.kind == "note" and one.detail.startswith(COMFORT)]
     return found[-1].removeprefix(COMFORT) if found else ""
-
-
-def _closed(said: Sequence[SaidOfSession]) -> str:
-    found = [one.detail for one in said if one.kind == "note" and one.detail.startswith(CLOSED)]
-    return found[-1].removeprefix(CLOSED) if found else ""
 
 
 def _signed(trusted: Trusted, session_uid: str) -> str:

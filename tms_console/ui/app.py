@@ -9,12 +9,14 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.enter import EnterPresses
 from tms_console.ui.fonts import load_fonts
 from tms_console.ui.page import Page
 from tms_console.ui.pages import PAGES
 from tms_console.ui.pages.login import LoginPage
 from tms_console.ui.shell import Shell
 from tms_console.ui.stop import StopKeys
+from tms_console.ui.wheel import QuietWheel
 
 
 def application(arguments: Sequence[str] = ()) -> QApplication:
@@ -37,10 +39,12 @@ class Window(QObject):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
-        self._keys = StopKeys(bridge.link, self)
+        stop = StopKeys(bridge.link, self)
+        self._filters = (QuietWheel(self), EnterPresses(self), stop)  # the last one sees first
         there = QApplication.instance()
         if there is not None:
-            there.installEventFilter(self._keys)
+            for one in self._filters:
+                there.installEventFilter(one)
         pages: list[Page] = [page(bridge) for page in PAGES]
         self.shell = Shell(bridge, LoginPage(bridge), pages)
         bridge.link.open()
@@ -49,7 +53,8 @@ class Window(QObject):
         """Take the window down: delivering process, worker, filter."""
         there = QApplication.instance()
         if there is not None:
-            there.removeEventFilter(self._keys)
+            for one in self._filters:
+                there.removeEventFilter(one)
         self.bridge.close()
         self.shell.close()
         self.shell.deleteLater()

@@ -129,9 +129,9 @@ class DeliveryLink(QObject):
         """Go on."""
         self._send(pipe.Resume())
 
-    def set_intensity(self, intensity_pct_mso: int) -> None:
-        """Move the intensity from the next train on."""
-        self._send(pipe.SetIntensity(intensity_pct_mso))
+    def set_intensity(self, intensity_pct_mso: int, block: int) -> None:
+        """Move the intensity of the block that was seen, from 1, from the next train on."""
+        self._send(pipe.SetIntensity(intensity_pct_mso, block))
 
     def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
         """Put a note or an adverse event on record."""

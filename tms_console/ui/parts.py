@@ -101,7 +101,8 @@ class Chip(QFrame):
         for widget in (self, self._shape, self._text):
             set_state(widget, state)
         self.setAccessibleName(text)
-        self.setVisible(bool(text))
+        if self.parentWidget() is not None or not text:  # without a parent it would be a window
+            self.setVisible(bool(text))
 
 
 class Finding(QFrame):

@@ -217,7 +217,7 @@ class RunningSession(QObject):
         wanted = self._wanted[block] + steps * step
         if dose.lowest_pct_mso <= wanted <= dose.highest_pct_mso:
             self._wanted[block] = wanted
-            self._bridge.link.set_intensity(wanted)
+            self._bridge.link.set_intensity(wanted, snapshot.block)
             self.show_words()
 
     @Slot(object)

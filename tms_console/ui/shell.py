@@ -11,7 +11,6 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QButtonGroup,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -26,6 +25,7 @@ from tms_console.ui.icons import icon
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Chip, SimulatedBand, button, fill, words
+from tms_console.ui.tab_order import next_stop
 from tms_console.ui.theme import SPACE, THEMES, style_sheet
 
 LOOK_EVERY_MS = 1000
@@ -93,8 +93,6 @@ class Shell(QMainWindow):
         column = QVBoxLayout(self.rail)
         column.setContentsMargins(SPACE, 2 * SPACE, SPACE, SPACE)
         column.setSpacing(SPACE // 2)
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(True)
         self._rail_buttons: dict[str, QToolButton] = {}
         for number, page in enumerate(self._pages.values(), 1):
             made = RailButton(page.title)
@@ -102,7 +100,6 @@ class Shell(QMainWindow):
             made.setShortcut(f"Ctrl+{number}")
             made.setToolTip(f"{page.title} (Ctrl+{number})")
             self._rail_buttons[page.name] = made
-            self._group.addButton(made)
             column.addWidget(made)
         column.addStretch(1)
         self.theme_button = button("", self._toggle_theme, "quiet", "Change the theme")
@@ -195,7 +192,8 @@ class Shell(QMainWindow):
         page = self._pages.get(name)
         if page is None or self._bridge.login is None or self._rail_buttons[name].isHidden():
             return
-        self._rail_buttons[name].setChecked(True)
+        for other, made in self._rail_buttons.items():
+            made.setChecked(other == name)
         self._show(page)
 
     def _show(self, page: Page) -> None:
@@ -203,6 +201,8 @@ class Shell(QMainWindow):
         if isinstance(before, Page) and before is not page:
             before.left()
         self.stack.setCurrentWidget(page)
+        if before is not page:
+            page.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control: no key does anything
         self.alert_chip.show_text("")
         self.show_title(page.title, "")
         self.show_patient()
@@ -342,6 +342,15 @@ class Shell(QMainWindow):
     def _toggle_theme(self) -> None:
         other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
         self._bridge.set_theme(other)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802, FBT001 - Qt's name
+        """Go where Tab leads, in the order in which things stand."""
+        stop = next_stop(self, QApplication.focusWidget(), forward=forward)
+        if stop is None:
+            return False
+        reason = Qt.FocusReason
+        stop.setFocus(reason.TabFocusReason if forward else reason.BacktabFocusReason)
+        return True
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Refuse to close while a session runs."""

@@ -1,7 +1,8 @@
 """The Treat page while a session runs: legible at two metres, STOP always at hand.
 
 It shows a `DuringScreen` and reports what was pressed.  No button here is a default button, and
-none has the focus when the page comes up: a key can raise nothing.
+none has the focus when the page comes up.  The intensity is raised by the mouse, or by Ctrl+Up
+and by no other key: its button never has the focus.
 """
 
 from __future__ import annotations
@@ -165,8 +166,9 @@ class DuringPart(QWidget):
         self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
         self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
         self.stop_button.setIconSize(QSize(22, 22))
-        self.less = self._step("Lower the intensity by one step", -1)
-        self.more = self._step("Raise the intensity by one step", +1)
+        self.less = self._step("Lower the intensity by one step", -1, "Ctrl+Down")
+        self.more = self._step("Raise the intensity by one step", +1, "Ctrl+Up")
+        self.less.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.wanted = words("", "strong", wraps=False)
         self.bounds = words("", "small")
         for one in (self.wanted, self.bounds):
@@ -183,11 +185,14 @@ class DuringPart(QWidget):
         card.body.addLayout(row)
         return card
 
-    def _step(self, name: str, step: int) -> QPushButton:
-        made = button("", lambda: self._move(step), "step", name)
+    def _step(self, name: str, step: int, keys: str) -> QPushButton:
+        """Return a button without focus: a key that was meant for another must not work it."""
+        made = button("", lambda: self._move(step), "step", f"{name} ({keys})")
         made.setText("\u2212" if step < 0 else "+")
         made.setFixedSize(56, 44)
-        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        made.setShortcut(keys)
+        made.setToolTip(f"{name} ({keys})")
+        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return made
 
     def _patient(self) -> Card:

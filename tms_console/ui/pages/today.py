@@ -85,8 +85,16 @@ class TodayPage(Page):
         physician = self.bridge.may(Permission.APPROVE_PRESCRIPTION)
         running = self.bridge.patient_uid if self.bridge.link.running else ""
 
+        database = self.bridge.station.database
+
         def build(trusted: Trusted, wall: str) -> TodayScreen:
-            return today_screen(trusted, wall, running_patient=running, physician=physician)
+            return today_screen(
+                trusted,
+                wall,
+                database=database,
+                running_patient=running,
+                physician=physician,
+            )
 
         self.bridge.read(self, build, self.show_screen, self.show_failure)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from tms_console.accounts.login import Login
@@ -151,6 +151,8 @@ class TreatPage(Page):
     def _show(self, part: QWidget) -> None:
         if self.stack.currentWidget() is not part:
             self.stack.setCurrentWidget(part)
+            if part in (self.before, self.during, self.after):
+                part.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control
 
     def _tell(self, title: str, text: str, action: tuple[str, str] | None = None) -> None:
         while (taken := self._message.takeAt(0)) is not None:
