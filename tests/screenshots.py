@@ -1,126 +1,101 @@
-"""Makes a picture of every page in both themes and three sizes: `make screenshots`.
+"""Makes pictures of every page and state of the window, in both themes and three sizes.
 
-Into a folder that git ignores; the clinic is the demonstration's, made once for all of them.
+`make screenshots`, or for some of them `python -m tests.screenshots --only treat- records`.  They
+come into a folder that git ignores; the clinic is the demonstration's, made once and copied for
+every size and theme, because sessions are given in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tms_console.ui.app import Window
 
 OUT = Path("out/screenshots")
-SIZES = ((1280, 720, 1), (1440, 900, 1), (1280, 720, 2))
-LOOK_FOR_MS = 15_000
+DEMO = "demo"
 
 
-def make(folder: Path) -> None:
-    """Make the demonstration in a folder of its own, and every picture in one process a scale."""
-    from tms_console.demonstration import make_demonstration  # noqa: PLC0415 - after the environment
+@dataclass(frozen=True)
+class Look:
+    """Width and height in logical pixels, scale and theme."""
 
-    make_demonstration(folder / "demo.db")
-    for width, height, scale in SIZES:
-        environment = os.environ | {"QT_SCALE_FACTOR": str(scale)}
-        subprocess.run(
-            [sys.executable, "-m", "tests.screenshots", "--of", str(folder / "demo.db"),
-             "--size", str(width), str(height), str(scale)],
-            env=environment, check=True,
-        )  # fmt: skip
+    width: int
+    height: int
+    scale: int
+    theme: str
 
-
-def take(database: Path, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
-    """Take the pictures of one size: width and height in logical pixels, and scale."""
-    width, height, _scale = size
-    from tms_console.accounts.login import log_in  # noqa: PLC0415 - Qt after the environment
-    from tms_console.accounts.station import open_station  # noqa: PLC0415
-    from tms_console.clinic.patients import patients  # noqa: PLC0415
-    from tms_console.delivery.order import EmulatorOrder  # noqa: PLC0415
-    from tms_console.demonstration import PEOPLE  # noqa: PLC0415
-    from tms_console.demonstration_people import PHYSICIAN, QA, TECHNICIAN  # noqa: PLC0415
-    from tms_console.ui.app import Window, application  # noqa: PLC0415
-    from tms_console.ui.bridge import Bridge, ChosenDevice  # noqa: PLC0415
-    from tms_console.ui.theme import THEMES  # noqa: PLC0415
-
-    application()
-    station = open_station(database)
-    device = ChosenDevice(EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
-    window = Window(Bridge(station, device, PEOPLE))
-    shell, bridge = window.shell, window.bridge
-    shell.resize(width, height)
-    shell.show()
-    OUT.mkdir(parents=True, exist_ok=True)
-    with station.trusting() as trusted:
-        chosen = patients(trusted)[5].patient_uid
-    bridge.set_patient(chosen)
-    for name, tokens in THEMES.items():
-        bridge.set_login(None)
-        bridge.set_theme(tokens)
-        _save(window, f"login-{name}", size, only)
-        for who in (TECHNICIAN, PHYSICIAN, QA):
-            bridge.set_login(log_in(station, who.login, who.password))
-            for page in _pages(window, technician=who is TECHNICIAN):
-                bridge.go(page)
-                _settle(window)
-                if page == "records":
-                    _choose_a_session(window)
-                _save(window, f"{page}-{who.role}-{name}", size, only)
-    window.close()
+    def __str__(self) -> str:
+        return f"{self.theme}-{self.width}x{self.height}@{self.scale}"
 
 
-def _pages(window: Window, *, technician: bool) -> list[str]:
-    shown = [name for name, one in window.shell._rail_buttons.items() if not one.isHidden()]
-    return shown if technician else [one for one in shown if one not in {"today", "patients"}]
+LOOKS = (
+    Look(1280, 720, 1, "dark"),
+    Look(1280, 720, 1, "light"),
+    Look(1440, 900, 1, "dark"),
+    Look(1280, 720, 2, "light"),
+)
 
 
-def _save(window: Window, name: str, size: tuple[int, int, int], only: tuple[str, ...]) -> None:
-    if only and not name.startswith(only):
-        return
-    _settle(window)
-    width, height, scale = size
-    window.shell.grab().save(str(OUT / f"{name}-{width}x{height}@{scale}.png"))
+def make(only: tuple[str, ...], looks: tuple[Look, ...], kept: Path | None) -> None:
+    """Make the demonstration, and the pictures of every look in a process of its own.
+
+    Args:
+        only: Beginnings of the names of the pictures that are wanted; all if empty.
+        looks: Which.
+        kept: A folder in which the demonstration is looked for and kept.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        first = kept or Path(folder) / "first"
+        if not (first / DEMO).is_dir():
+            _run(first, "--demonstration")
+        for number, look in enumerate(looks):
+            there = Path(folder) / str(number)
+            shutil.copytree(first, there)
+            size = (str(look.width), str(look.height), str(look.scale))
+            _run(there, "--look", *size, look.theme, "--only", *only, scale=look.scale)
 
 
-def _choose_a_session(window: Window) -> None:
-    from tms_console.ui.pages.records import RecordsPage  # noqa: PLC0415 - Qt after the environment
-
-    page = window.shell.stack.currentWidget()
-    if isinstance(page, RecordsPage):
-        page.table.selectRow(1)
-
-
-def _settle(window: Window) -> None:
-    from PySide6.QtTest import QTest  # noqa: PLC0415 - Qt after the environment
-
-    worker, waited_ms = window.bridge.worker, 0
-    QTest.qWait(150)
-    while worker._waiting and waited_ms < LOOK_FOR_MS:
-        QTest.qWait(50)
-        waited_ms += 50
-    QTest.qWait(150)
+def _run(folder: Path, *arguments: str, scale: int = 1) -> None:
+    """Run this again where its console keeps everything in one folder."""
+    environment = os.environ | {
+        "QT_SCALE_FACTOR": str(scale),
+        "TMS_CONSOLE_CONFIG": str(folder / "config"),
+        "TMS_CONSOLE_STATE": str(folder / "state"),
+    }
+    told = [sys.executable, "-m", "tests.screenshots", "--folder", str(folder), *arguments]
+    subprocess.run(told, env=environment, check=True)
 
 
 def main() -> None:
-    """Make them all, or those of one size."""
+    """Make them."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     asked = argparse.ArgumentParser()
-    asked.add_argument("--of", type=Path)
-    asked.add_argument("--size", type=int, nargs=3, default=SIZES[0])
     asked.add_argument("--only", nargs="*", default=())
+    asked.add_argument("--looks", nargs="*", default=[str(one) for one in LOOKS])
+    asked.add_argument("--kept", type=Path, help="keep the demonstration here for the next time")
+    asked.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    asked.add_argument("--demonstration", action="store_true", help=argparse.SUPPRESS)
+    asked.add_argument("--look", nargs=4, help=argparse.SUPPRESS)
     told = asked.parse_args()
-    if told.of is not None:
-        take(told.of, told.size, tuple(told.only))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TMS_CONSOLE_CONFIG"] = f"{folder}/config"
-        os.environ["TMS_CONSOLE_STATE"] = f"{folder}/state"
-        make(Path(folder))
+    if told.demonstration:
+        from tms_console.demonstration import make_demonstration  # noqa: PLC0415 - costs a second
+
+        (told.folder / DEMO).mkdir(parents=True)
+        make_demonstration(told.folder / DEMO / "demo.db")
+    elif told.look:
+        from tests.scenes import take  # noqa: PLC0415 - Qt after the environment
+
+        width, height, scale, theme = told.look
+        look = Look(int(width), int(height), int(scale), theme)
+        take(told.folder / DEMO / "demo.db", look, tuple(told.only), OUT)
+    else:
+        looks = tuple(one for one in LOOKS if str(one) in told.looks)
+        make(tuple(told.only), looks, told.kept)
 
 
 if __name__ == "__main__":
