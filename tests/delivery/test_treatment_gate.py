@@ -241,8 +241,9 @@ def ordered(facts: TreatmentFacts, **changes: Any) -> TreatmentFacts:
 
 
 def test_a_patient_on_hold_is_refused(facts: TreatmentFacts) -> None:
-    held = replace(facts, holds=("a seizure on Monday", "a syncope"))
-    require_only(held, "hold", "a seizure on Monday; a syncope")
+    held = replace(facts, holds=("A seizure on Monday.", "A syncope."))
+    require_only(held, "hold", "A seizure on Monday; A syncope.")
+    assert not refused(held)["hold"].sentence.endswith("..")
 
 
 def test_a_restore_that_is_not_accounted_for_is_refused(facts: TreatmentFacts) -> None:

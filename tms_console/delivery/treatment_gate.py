@@ -407,10 +407,11 @@ def _pre_step(facts: TreatmentFacts) -> CheckResult:
 
 
 def _hold(holds: Sequence[str]) -> CheckResult:
+    told = "; ".join(one.rstrip(".") for one in holds)
     return _result(
         "hold",
         not holds,
-        f"The patient is on hold: {'; '.join(holds)}." if holds else "The patient is not on hold.",
+        f"The patient is on hold: {told}." if holds else "The patient is not on hold.",
         "A physician clears the patient with a reason, or does not.",
     )
 

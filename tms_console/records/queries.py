@@ -180,31 +180,6 @@ def newest_audit_time(database: Database) -> str:
         return str(connection.execute(select(func.max(AUDIT.c.at))).scalar_one())
 
 
-@dataclass(frozen=True, slots=True)
-class ChainLine:
-    """One audit row, as far as somebody looks whether something was written."""
-
-    seq: int
-    hash: str
-    action: str
-    subject: str
-
-
-def chain_since(database: Database, seq: int) -> tuple[ChainLine, ...]:
-    """Return the audit rows of this console from one row on, in order.
-
-    Raises:
-        DatabaseUnusable: The file cannot be read.
-    """
-    query = (
-        select(AUDIT.c.seq, AUDIT.c.hash, AUDIT.c.action, AUDIT.c.subject)
-        .where(AUDIT.c.console_uid == database.console_uid, AUDIT.c.seq >= seq)
-        .order_by(AUDIT.c.seq)
-    )
-    with database.reading() as connection:
-        return tuple(ChainLine(*row) for row in connection.execute(query))
-
-
 def _session(connection: Connection, database: Database, uid: str) -> Row[Any]:
     found = connection.execute(_LINES.where(SESSION.c.uid == uid)).first()
     if found is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -17,6 +19,9 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.patients import PossibleTwin, add_patient, edit_patient
+from tms_console.screens.entry import Mistakes
+from tms_console.screens.patient_entries import check, put
+from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry, EntryScreen, entry_screen
 from tms_console.screens.patients import (
     PatientFields,
     PatientList,
@@ -28,9 +33,10 @@ from tms_console.screens.patients import (
 )
 from tms_console.screens.tables import Line, Table
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.entry_form import EntryForm
 from tms_console.ui.icons import icon
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Card, Finding, Message, button, clear, fill, words
+from tms_console.ui.parts import Answer, Card, Finding, Message, button, clear, fill, words
 from tms_console.ui.patient_form import PatientForm
 from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
@@ -54,6 +60,8 @@ class PatientsPage(Page):
         self._shown: PatientScreen | None = None
         self._section = "Prescriptions"
         self._in_view = False
+        self._filling_user = ""
+        self._changing: PatientScreen | None = None
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
         row.addWidget(self._list())
@@ -63,7 +71,10 @@ class PatientsPage(Page):
         self.form = PatientForm()
         self.form.save_pressed.connect(self.save)
         self.form.cancel_pressed.connect(self.show_sheet)
-        for one in (self.message, self.sheet, self.form):
+        self.entry = EntryForm()
+        self.entry.save_pressed.connect(self.save_entry)
+        self.entry.cancel_pressed.connect(self.show_sheet)
+        for one in (self.message, self.sheet, self.form, self.entry):
             self.right.addWidget(one)
         row.addWidget(self.right, 1)
         self.column.addLayout(row, 1)
@@ -84,6 +95,9 @@ class PatientsPage(Page):
         card.setFixedWidth(LIST_PX)
         self.search = search_field("Search for a patient", "Name, record number or birth date")
         card.add(self.search)
+        self.closed = button("Closed patients", self.look, "row")
+        self.closed.setCheckable(True)
+        card.add(self.closed)
         self.found = WordsView("Patients found", self.bridge.tokens)
         self.found.horizontalHeader().hide()
         self.found.wrap_rows()
@@ -104,9 +118,12 @@ class PatientsPage(Page):
         self.who_top = QHBoxLayout()
         self.who_name = words("", "title")
         self.who_top.addWidget(self.who_name, 1)
+        self.close_patient = button("Close", partial(self.ask_entry, Entry.CLOSE), "quiet")
+        self.close_patient.setAccessibleName(Entry.CLOSE.value)
+        self.reopen = button(Entry.REOPEN.value, partial(self.ask_entry, Entry.REOPEN))
         self.change = button("Change", self.ask_change)
         self.treat = button("Treat", lambda: self.bridge.go("treat"), "primary")
-        for one in (self.change, self.treat):
+        for one in (self.close_patient, self.reopen, self.change, self.treat):
             self.who_top.addWidget(one)
         self.who.body.addLayout(self.who_top)
         self.alerts = QVBoxLayout()
@@ -123,10 +140,28 @@ class PatientsPage(Page):
         record.body.addWidget(self.table, 1)
         self.nothing = words("", "muted")
         record.add(self.nothing)
+        record.body.addLayout(self._entries())
+        self.table.selectionModel().currentRowChanged.connect(self._show_entries)
         column.addWidget(record, 1)
         self._group = QButtonGroup(self)
         self._group.setExclusive(True)
         return sheet
+
+    def _entries(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.done = Answer()
+        self.record_entry = button("", self.ask_record, "primary", "Record")
+        self.correct = button("Correct", self.ask_correction, "", "Correct the chosen record")
+        self.take_back = button(
+            Entry.TAKE_BACK.value,
+            partial(self.ask_chosen, Entry.TAKE_BACK),
+            "",
+            "Take the chosen threshold back",
+        )
+        row.addWidget(self.done, 1)
+        for one in (self.take_back, self.correct, self.record_entry):
+            row.addWidget(one)
+        return row
 
     @Slot()
     def _show_icons(self) -> None:
@@ -137,6 +172,8 @@ class PatientsPage(Page):
     def entered(self) -> None:
         """Read the list and the chosen patient."""
         self._in_view = True
+        if self.filling and self._filling_user != self._user():
+            self.show_sheet()  # what somebody else had begun is not theirs to save
         self.add.setVisible(self.bridge.may(Permission.EDIT_PATIENT))
         self.look()
 
@@ -155,10 +192,11 @@ class PatientsPage(Page):
     def look(self) -> None:
         """Read the list, and whoever is chosen."""
         text, uid = self.search.text(), self.bridge.patient_uid
+        closed = self.closed.isChecked()
 
         def build(trusted: Trusted, wall: str) -> tuple[PatientList, PatientScreen | None]:
             shown = patient_screen(trusted, uid, wall) if uid else None
-            return patient_list(trusted, text), shown
+            return patient_list(trusted, text, closed=closed), shown
 
         self.bridge.read(self, build, self._show, self.show_failure)
 
@@ -180,7 +218,8 @@ class PatientsPage(Page):
         self.nobody.setText("" if lines else found.empty)
         self.nobody.setVisible(not lines)
         number = len(lines)
-        self.bridge.say_subtitle(f"{number} found" if found.text.strip() else f"{number} current")
+        kind = "closed" if found.closed else "current"
+        self.bridge.say_subtitle(f"{number} found" if found.text.strip() else f"{number} {kind}")
 
     @Slot(object)
     def show_screen(self, screen: PatientScreen) -> None:
@@ -197,13 +236,17 @@ class PatientsPage(Page):
         self.facts.addStretch(1)
         self.change.setVisible(self.bridge.may(Permission.EDIT_PATIENT) and not screen.closed)
         self.treat.setVisible(self.bridge.may(Permission.DELIVER_SESSION) and not screen.closed)
+        may = self.bridge.may(NEEDS[Entry.CLOSE])
+        self.close_patient.setVisible(may and not screen.closed)
+        self.reopen.setVisible(may and bool(screen.closed))
         self._show_tabs(screen)
-        if self.right.currentWidget() is not self.form:
+        if not self.filling:
             self.right.setCurrentWidget(self.sheet)
 
     @Slot()
     def show_sheet(self) -> None:
         """Show the record again in place of the form."""
+        self._lock_list(locked=False)
         self.right.setCurrentWidget(self.message if self._shown is None else self.sheet)
 
     @Slot(str)
@@ -245,8 +288,98 @@ class PatientsPage(Page):
         self.table.setVisible(bool(table.lines))
         self.nothing.setText(table.empty)
         self.nothing.setVisible(not table.lines)
+        self._show_entries()
+
+    @Slot()
+    def _show_entries(self) -> None:
+        """Offer what can be entered here, and corrected of what is chosen."""
+        entry, shown = OF_SECTION.get(self._section), self._shown
+        may = entry is not None and self.bridge.may(NEEDS[entry]) and shown is not None
+        open_ = shown is not None and (not shown.closed or entry is Entry.EVENT)
+        self.record_entry.setVisible(may and open_)
+        if entry is not None:
+            self.record_entry.setText(entry.value)
+            self.record_entry.setAccessibleName(entry.value)
+        line = self.table.chosen
+        stands = line is not None and line.state != "muted"
+        self.correct.setVisible(may and open_)
+        self.correct.setEnabled(stands)
+        self.take_back.setVisible(may and entry is Entry.THRESHOLD)
+        self.take_back.setEnabled(stands)
 
     # What is pressed
+
+    @property
+    def filling(self) -> bool:
+        """True while a form stands in place of the record."""
+        return self.right.currentWidget() in (self.form, self.entry)
+
+    def _user(self) -> str:
+        return "" if self.bridge.login is None else self.bridge.login.user_uid
+
+    def _begin(self, form: QWidget) -> None:
+        self._filling_user = self._user()
+        self._lock_list(locked=True)
+        self.done.say("")
+        self.right.setCurrentWidget(form)
+
+    def _lock_list(self, *, locked: bool) -> None:
+        """Nobody else can be chosen while a form is filled in: save or cancel it first."""
+        for one in (self.found, self.add, self.closed, self.search):
+            one.setEnabled(not locked)
+
+    def ask_entry(self, entry: Entry, corrects: str = "") -> None:
+        """Ask for an entry of the patient in view, or for the correction of one."""
+        shown = self._shown
+        if shown is None:
+            return
+        uid = shown.patient_uid
+
+        def build(trusted: Trusted, wall: str) -> EntryScreen:
+            return entry_screen(trusted, entry, uid, wall, corrects)
+
+        def show(screen: EntryScreen) -> None:
+            if self._shown is not None and self._shown.patient_uid == screen.patient_uid:
+                self._begin(self.entry)
+                self.entry.ask(screen)
+
+        self.bridge.read(self, build, show, self.done.say)
+
+    @Slot()
+    def ask_record(self) -> None:
+        """Ask for what is entered in the part of the record in view."""
+        if (entry := OF_SECTION.get(self._section)) is not None:
+            self.ask_entry(entry)
+
+    @Slot()
+    def ask_correction(self) -> None:
+        """Ask for the correction of the record that is chosen."""
+        if (entry := OF_SECTION.get(self._section)) is not None:
+            self.ask_chosen(entry)
+
+    def ask_chosen(self, entry: Entry) -> None:
+        """Ask for an entry about the record that is chosen."""
+        if (line := self.table.chosen) is not None:
+            self.ask_entry(entry, line.key)
+
+    @Slot(object, object)
+    def save_entry(self, screen: EntryScreen, texts: dict[str, str]) -> None:
+        """Put what was typed on record, or say at which field it cannot be."""
+        filled = check(screen, texts, self.bridge.station.wall())
+        if isinstance(filled, Mistakes):
+            self.entry.tell(dict(filled.problems))
+            return
+
+        def done(sentence: str) -> None:
+            self.show_sheet()
+            self.done.say(sentence, "good")
+
+        self.bridge.act(
+            self,
+            lambda station, login: put(station, login, screen, filled),
+            done,
+            lambda why: self.entry.tell({"": f"Nothing was written. {why}"}),
+        )
 
     def _chosen(self) -> None:
         line = self.found.chosen
@@ -258,18 +391,16 @@ class PatientsPage(Page):
     def ask_new(self) -> None:
         """Ask for a new patient."""
         self._changing = None
+        self._begin(self.form)
         self.form.ask("New patient", PatientFields())
-        self.right.setCurrentWidget(self.form)
 
     @Slot()
     def ask_change(self) -> None:
         """Ask what changes of the patient in view."""
         if self._shown is not None:
             self._changing = self._shown
+            self._begin(self.form)
             self.form.ask(f"Change {self._shown.name}", fields_of(self._shown.details))
-            self.right.setCurrentWidget(self.form)
-
-    _changing: PatientScreen | None = None
 
     @Slot(object, bool)
     def save(self, fields: PatientFields, another: bool) -> None:
@@ -295,6 +426,7 @@ class PatientsPage(Page):
             if isinstance(result, PossibleTwin):
                 self.form.tell(f"Nothing was written. {result}", twins=True)
                 return
+            self._lock_list(locked=False)
             self.right.setCurrentWidget(self.sheet)
             self.bridge.set_patient(result)
 

@@ -1,0 +1,173 @@
+"""Entries of a patient as widgets: nothing typed is lost, nobody else's data comes in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from tests.delivery.treatments import Ready, make_ready
+from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, page_of, types, unnamed
+from tms_console.accounts.roles import Role
+from tms_console.clinic.adverse_events import holds
+from tms_console.clinic.patients import PatientDetails, Sex, add_patient
+from tms_console.ui.pages.patients import PatientsPage
+
+pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Ready:
+    return make_ready(tmp_path)
+
+
+def told(widget: QWidget) -> str:
+    return "\n".join(one.text() for one in widget.findChildren(QLabel))
+
+
+def line(page: PatientsPage, name: str) -> QLineEdit:
+    widget = page.entry.rows[name].widget
+    assert isinstance(widget, QLineEdit)
+    return widget
+
+
+def choose(page: PatientsPage, name: str, key: str) -> None:
+    widget = page.entry.rows[name].widget
+    assert isinstance(widget, QComboBox)
+    widget.setCurrentIndex(widget.findData(key))
+
+
+def open_section(qtbot: QtBot, page: PatientsPage, ready: Ready, section: str) -> None:
+    page.bridge.set_patient(ready.patient_uid)
+    idle(qtbot, page)
+    page.show_section(section)
+
+
+def shows_form(qtbot: QtBot, page: PatientsPage) -> None:
+    qtbot.waitUntil(lambda: page.right.currentWidget() is page.entry, timeout=PATIENCE_MS)
+
+
+def shows_sheet(qtbot: QtBot, page: PatientsPage) -> None:
+    qtbot.waitUntil(lambda: page.right.currentWidget() is page.sheet, timeout=PATIENCE_MS)
+    idle(qtbot, page)
+
+
+def test_a_mistake_is_told_below_its_field_and_what_was_typed_stays(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        qtbot.mouseClick(page.record_entry, Qt.MouseButton.LeftButton)
+        shows_form(qtbot, page)
+        assert "PAULA EXAMPLE" in page.entry.heading.text()
+        assert not unnamed(page)
+        types(qtbot, line(page, "value"), "147")
+        page.entry.save.click()
+        assert "147 cannot be" in page.entry.rows["value"].mistake.text()
+        assert line(page, "value").hasFocus()
+        assert line(page, "value").text() == "147"
+        page.look()
+        idle(qtbot, page)
+        assert page.right.currentWidget() is page.entry
+        line(page, "value").setText("47")
+        assert page.entry.rows["value"].mistake.text() == ""
+        page.entry.save.click()
+        shows_sheet(qtbot, page)
+        assert "47 %MSO is on record" in told(page.sheet)
+        assert page.table.words.table.lines[0].cells[1] == "47 %MSO"
+
+
+def test_a_refusal_by_the_clinic_keeps_the_form_as_it_is(qtbot: QtBot, ready: Ready) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        assert not page.correct.isEnabled()
+        page.table.choose(ready.threshold_uid)
+        page.correct.click()
+        shows_form(qtbot, page)
+        reason = page.entry.rows["reason"].widget
+        assert isinstance(reason, QPlainTextEdit)
+        reason.setPlainText("a slip")
+        page.entry.save.click()
+        qtbot.waitUntil(lambda: "Nothing was changed" in told(page.entry), timeout=PATIENCE_MS)
+        assert reason.toPlainText() == "a slip"
+        page.entry.cancel.click()
+        assert page.right.currentWidget() is page.sheet
+
+
+def test_nobody_else_can_be_chosen_while_a_form_is_filled_in(qtbot: QtBot, ready: Ready) -> None:
+    """What was typed for one patient must not be saved for another."""
+    other = add_patient(
+        ready.station, ready.technician, PatientDetails("Zoe Other", "1990-01-02", Sex.MALE, "Z-9")
+    )
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Adverse events")
+        page.record_entry.click()
+        shows_form(qtbot, page)
+        assert not page.found.isEnabled()
+        assert not page.add.isEnabled()
+        for name, key in (
+            ("what", "seizure"),
+            ("severity", "3"),
+            ("relatedness", "probable"),
+            ("outcome", "recovered"),
+        ):
+            choose(page, name, key)
+        page.bridge.set_patient(other)  # from another page
+        idle(qtbot, page)
+        assert page.right.currentWidget() is page.entry
+        page.entry.save.click()
+        shows_sheet(qtbot, page)
+        assert page.found.isEnabled()
+        with ready.trusting() as trusted:
+            assert holds(trusted, ready.patient_uid)
+            assert not holds(trusted, other)
+
+
+def test_a_form_begun_by_somebody_else_is_gone_for_the_next_user(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        page.record_entry.click()
+        shows_form(qtbot, page)
+        page.left()
+        page.bridge.login = ready.physician
+        page.entered()
+        shows_sheet(qtbot, page)
+
+
+def test_a_patient_is_closed_found_among_the_closed_and_reopened(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        page.close_patient.click()
+        shows_form(qtbot, page)
+        reason = page.entry.rows["reason"].widget
+        assert isinstance(reason, QPlainTextEdit)
+        reason.setPlainText("entered twice")
+        page.entry.save.click()
+        shows_sheet(qtbot, page)
+        assert not page.found.words.table.lines
+        assert "No current patient: entered twice" in told(page.sheet)
+        assert not page.record_entry.isVisible()
+        page.show_section("Adverse events")
+        assert page.record_entry.isVisible()  # nothing that happened is refused
+        page.closed.click()
+        idle(qtbot, page)
+        assert len(page.found.words.table.lines) == 1
+        page.reopen.click()
+        shows_form(qtbot, page)
+        page.entry.save.click()
+        shows_sheet(qtbot, page)
+        assert not page.reopen.isVisible()
+
+
+def test_who_may_enter_nothing_is_offered_nothing(qtbot: QtBot, ready: Ready) -> None:
+    with page_of(ready, ready.clinic.people[Role.QA], PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        for one in (page.record_entry, page.correct, page.take_back, page.close_patient):
+            assert not one.isVisible()
