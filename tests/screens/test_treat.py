@@ -235,7 +235,7 @@ def test_a_session_is_told_signed_and_settled(ready: Ready) -> None:
     screen = after(ready, uid)
     assert screen.headline == "Delivered as planned"
     assert screen.sentences == ("18 of 18 pulses are known to have been given.",)
-    assert dict(screen.facts)["Intensity"] == "54 %MSO; signed: 54 %MSO"
+    assert dict(screen.facts)["Intensity"] == "54 %MSO; prescribed 54 %MSO"
     assert screen.next_due == "Session 2 of 20: tomorrow"
     assert (screen.early, screen.may_close, screen.signed, screen.settled) == (
         False,
@@ -249,6 +249,16 @@ def test_a_session_is_told_signed_and_settled(ready: Ready) -> None:
     assert signed.signed.startswith("Signed by Technician Somebody")
     assert signed.settled
     assert to_settle(ready) == ""
+
+
+def test_a_session_on_another_threshold_names_its_own_dose_beside_the_signed_one(
+    ready: Ready,
+) -> None:
+    _new_threshold_in_band(ready)
+    screen = after(ready, ready.treat().result.session_uid)
+    assert dict(screen.facts)["Intensity"] == (
+        "55 %MSO; prescribed 55 %MSO (signed as 54 %MSO, on another threshold)"
+    )
 
 
 def test_what_is_noted_later_stands_beside_the_session(ready: Ready) -> None:

@@ -17,6 +17,9 @@ from tms_console.records.operations import (
     new_uid,
 )
 
+AUTHORITY = "authority "
+"""So the event begins that states the content which was authorised, as canonical JSON."""
+
 
 class Ticket(Protocol):
     """A write that was handed over."""

@@ -34,7 +34,7 @@ from tms_console.delivery.gate import (
     refusals,
 )
 from tms_console.delivery.giving import Authorised
-from tms_console.delivery.journal import FrameBuffer, Journal
+from tms_console.delivery.journal import AUTHORITY, FrameBuffer, Journal
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin, Place, open_place
 from tms_console.delivery.plan import (
@@ -478,7 +478,7 @@ class _Session:
         findings = [asdict(one) | {"level": one.level.value} for one in self._findings()]
         gate = [asdict(check) | {"answer": check.answer.value} for check in checks]
         for kind, detail in (
-            (EventKind.STATE, "authority " + canonical_text(self._content.canonical())),
+            (EventKind.STATE, AUTHORITY + canonical_text(self._content.canonical())),
             (EventKind.GATE, "passed " + rfc8785.dumps(gate).decode()),
             (EventKind.GATE, "findings " + rfc8785.dumps(findings).decode()),
             (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),

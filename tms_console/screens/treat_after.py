@@ -5,6 +5,8 @@ It says what is on record; an end that nobody saw is said to be unknown.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 from protocols.canonical import moment_of
 from protocols.course_rules import GivenSession, NextSession, course_refusals
 from protocols.exact import clock_text
-from protocols.prescription import Prescription
+from protocols.prescription import Prescription, SessionContent
 from tms_console.accounts.login import Login, sign
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Meaning, ToSign
@@ -27,6 +29,7 @@ from tms_console.clinic.patients import patient
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import read_prescription
 from tms_console.clinic.sittings import sittings
+from tms_console.delivery.journal import AUTHORITY
 from tms_console.delivery.pipe import PutAdverseEvent, ToRecord
 from tms_console.records.live import SaidOfSession, new_pulses, said_of
 from tms_console.records.operations import EventKind, SessionEvent
@@ -37,10 +40,11 @@ from tms_console.screens.dose_picture import Bar, Strip
 from tms_console.screens.today import LOOK_AHEAD_DAYS, birth_words, short_day
 
 COMPLETED = "completed"
-"""So the note begins that closes a session which ended early (architecture.md, "Close")."""
+"""The state of a session that gave all it was to give."""
 HELD = "The patient is on hold until a physician clears it."
 COMFORT = "comfort "
 """So the note of a comfort from 0 to 10 begins."""
+_RECORD_UID = re.compile(r", adverse event [0-9a-f-]{36}$")
 _SHOWN = frozenset({"note", "adverse_event", "pause", "resume", "intensity", "fault", "stop"})
 
 
@@ -166,7 +170,7 @@ def after_screen(trusted: Trusted, station: Station, session_uid: str) -> AfterS
         state="bad" if early else "good",
         sentences=_sentences(session, numbers, planned),
         strip=_strip(signed_for, numbers, planned),
-        facts=_facts(numbers, signed_for),
+        facts=_facts(numbers, signed_for, _authorised(said)),
         told=tuple(_told(each) for each in said if each.kind in _SHOWN),
         comfort=_comfort(said),
         events=tuple(
@@ -299,11 +303,25 @@ def _strip(signed: Prescription, numbers: SessionSummary, planned: int) -> Strip
     )
 
 
-def _facts(numbers: SessionSummary, signed: Prescription) -> tuple[tuple[str, str], ...]:
-    blocks = " then ".join(f"{one.intensity_pct_mso} %MSO" for one in signed.session.blocks)
+def _authorised(said: Sequence[SaidOfSession]) -> tuple[int, ...]:
+    """Return the intensities in %MSO that the session was to give, () if it does not say."""
+    for one in said:
+        if one.kind == EventKind.STATE and one.detail.startswith(AUTHORITY):
+            content = SessionContent.from_canonical(json.loads(one.detail.removeprefix(AUTHORITY)))
+            return tuple(block.intensity_pct_mso for block in content.blocks)
+    return ()
+
+
+def _facts(
+    numbers: SessionSummary, signed: Prescription, authorised: tuple[int, ...]
+) -> tuple[tuple[str, str], ...]:
+    prescribed = tuple(one.intensity_pct_mso for one in signed.session.blocks)
     used = ", ".join(str(one) for one in numbers.intensities_pct_mso) or "none"
+    told = f"{used} %MSO; prescribed {_each(authorised or prescribed)}"
+    if authorised and authorised != prescribed:
+        told += f" (signed as {_each(prescribed)}, on another threshold)"
     facts = [
-        ("Intensity", f"{used} %MSO; signed: {blocks}"),
+        ("Intensity", told),
         ("Trains begun", f"{numbers.line.trains:,}"),
         ("Evidence", ", ".join(f"{n:,} {name}" for name, n in numbers.evidence.items()) or "none"),
         ("Stimulator", numbers.line.device + (", simulated" if numbers.line.simulated else "")),
@@ -318,9 +336,14 @@ def _facts(numbers: SessionSummary, signed: Prescription) -> tuple[tuple[str, st
     return tuple(facts)
 
 
+def _each(intensities_pct_mso: Sequence[int]) -> str:
+    return " then ".join(f"{one} %MSO" for one in intensities_pct_mso)
+
+
 def _told(one: SaidOfSession) -> str:
     seconds = max(0, one.at_ns // 10**9)
-    return f"{seconds // 60}:{seconds % 60:02d}  {one.kind.replace('_', ' ')}: {one.detail}"
+    detail = _RECORD_UID.sub("", one.detail)
+    return f"{seconds // 60}:{seconds % 60:02d}  {one.kind.replace('_', ' ')}: {detail}"
 
 
 def _comfort(said: Sequence[SaidOfSession]) -> str:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tms_console.delivery.pipe import Over
 from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
@@ -40,6 +41,7 @@ class Shell(QMainWindow):
     def __init__(self, bridge: Bridge, login_page: Page, pages: Sequence[Page]) -> None:
         super().__init__()
         self._bridge = bridge
+        self._over: Over | None = None
         self._login_page = login_page
         self._pages = {page.name: page for page in pages}
         self.setWindowTitle("TMS Console")
@@ -281,6 +283,9 @@ class Shell(QMainWindow):
         snapshot = view.snapshot
         if snapshot is not None and snapshot.coil_temperature_c is not None:
             self.coil_chip.show_text(f"Coil {snapshot.coil_temperature_c} °C")
+        if view.over is not None and view.over is not self._over:
+            self.look_at_record()  # its end was sealed
+        self._over = view.over
         if view.silent or view.lost:
             self.show_problem(view.silent or " ".join(view.lost))
 
@@ -343,7 +348,7 @@ class Shell(QMainWindow):
         other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
         self._bridge.set_theme(other)
 
-    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802, FBT001 - Qt's name
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
         """Go where Tab leads, in the order in which things stand."""
         stop = next_stop(self, QApplication.focusWidget(), forward=forward)
         if stop is None:
