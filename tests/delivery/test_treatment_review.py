@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tms_console.accounts.roles import Role
 from tms_console.accounts.users import deactivate
 from tms_console.clinic.patients import close_patient, edit_patient
 from tms_console.clock import RealClock
+from tms_console.delivery import treatment_facts
 from tms_console.delivery.recovery import Recovery, recover
 from tms_console.records.canonical import utc_now_text
 from tms_console.records.clinical import RecordKind
@@ -177,6 +179,18 @@ def test_pulses_of_the_last_train_hidden_after_a_crash_are_noticed(tmp_path: Pat
         done, "its train 1 was altered: nobody ever stated that pulse 1 was not given"
     )
     require_named(path, f"train {uid}/1: ")
+
+
+def test_pulses_hidden_after_a_crash_are_noticed_however_long_ago_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be one session of the course that nobody counts."""
+    ready = make_ready(tmp_path, short=True, trains=1)
+    monkeypatch.setattr(treatment_facts, "RECENT", timedelta(days=-1))
+    cut_off(ready, EndTrain)
+    with tampering(ready.station.database.path) as hand:
+        hand.execute(HIDE)
+    require_not_begun(ready.treat(), "its train 1 was altered")
 
 
 def test_a_train_that_a_hand_sealed_after_a_crash_is_noticed(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.heads import ChainHead
 
+RECENT = timedelta(days=1)
+"""Sessions that ended since then are compared with what was closed, row by row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -168,19 +171,22 @@ class Examination:
     def _require_as_closed(self) -> None:
         """A session goes on where the rows of those before say that they ended: they must hold.
 
-        So must those of today, for what they gave counts.
+        So must those of today, for what they gave counts, and those whose end nobody saw: they
+        were closed from rows that could have been edited first.
 
         Raises:
             NotTrusted: They do not.
         """
         patient = self._prescription.patient_uid
-        today = [
+        counted = [
             self._trusted.sessions[row.uid]
             for one in days.sittings(self._trusted, patient)
             for row in one.rows
-            if moment_of(row.last_at) > self._now - timedelta(days=1)
+            if moment_of(row.last_at) > self._now - RECENT or row.ended_at is None
         ]
-        asked = {one.uid: one for one in (*today, *_chain(self._trusted, self._order.resumes_uid))}
+        asked = {
+            one.uid: one for one in (*counted, *_chain(self._trusted, self._order.resumes_uid))
+        }
         with self._database.reading() as connection:
             for one in asked.values():
                 if one.ended is None:
