@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 from shiboken6 import isValid
 
 from tms_console.ui.app import application
@@ -50,6 +51,39 @@ def nothing_of_qt_outlives_a_test(qapp: QApplication) -> Iterator[None]:
     for one in ticking:
         one.stop()
     assert not left, f"outlive the test: {left}"
+
+
+class _Flashes(QObject):
+    """Sees every window that opens beside the program's own: a part that has no parent yet.
+
+    For a moment it takes the keyboard from the person who types.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Note a plain window."""
+        if event.type() != QEvent.Type.Show or not isinstance(watched, QWidget):
+            return False
+        plain = watched.isWindow() and watched.windowType() == Qt.WindowType.Window
+        if plain and not isinstance(watched, QMainWindow):
+            self.seen.append(type(watched).__name__)
+        return False
+
+
+@contextmanager
+def no_flashes() -> Iterator[None]:
+    """Fail if anything but the program's own window is shown as a window meanwhile."""
+    flashes, application = _Flashes(), QApplication.instance()
+    assert application is not None
+    application.installEventFilter(flashes)
+    try:
+        yield
+    finally:
+        application.removeEventFilter(flashes)
+    assert not flashes.seen, f"shown as windows of their own: {flashes.seen}"
 
 
 def _timers() -> list[QTimer]:

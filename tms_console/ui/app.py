@@ -9,14 +9,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from tms_console.ui.bridge import Bridge
-from tms_console.ui.enter import EnterPresses
 from tms_console.ui.fonts import load_fonts
 from tms_console.ui.page import Page
 from tms_console.ui.pages import PAGES
 from tms_console.ui.pages.login import LoginPage
 from tms_console.ui.shell import Shell
 from tms_console.ui.stop import StopKeys
-from tms_console.ui.wheel import QuietWheel
 
 
 def application(arguments: Sequence[str] = ()) -> QApplication:
@@ -39,12 +37,10 @@ class Window(QObject):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
-        stop = StopKeys(bridge.link, self)
-        self._filters = (QuietWheel(self), EnterPresses(self), stop)  # the last one sees first
+        self._keys = StopKeys(bridge.link, self)
         there = QApplication.instance()
         if there is not None:
-            for one in self._filters:
-                there.installEventFilter(one)
+            there.installEventFilter(self._keys)
         pages: list[Page] = [page(bridge) for page in PAGES]
         self.shell = Shell(bridge, LoginPage(bridge), pages)
         bridge.link.open()
@@ -53,8 +49,10 @@ class Window(QObject):
         """Take the window down: delivering process, worker, filter."""
         there = QApplication.instance()
         if there is not None:
-            for one in self._filters:
-                there.removeEventFilter(one)
+            there.removeEventFilter(self._keys)
+        page = self.shell.stack.currentWidget()
+        if isinstance(page, Page):
+            page.left()  # its timers would ask the worker for more
         self.bridge.close()
         self.shell.close()
         self.shell.deleteLater()

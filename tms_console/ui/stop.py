@@ -1,7 +1,8 @@
 """Esc and F8, caught before any widget, dialog, menu or popup sees them.
 
 It asks for a stop or a pause and decides nothing; while there is no session both keys are what Qt
-makes them.
+makes them.  There is one filter of the application, because each sees every event: what else must
+come before the widgets, Enter and the wheel, is asked from here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
+from tms_console.ui.enter import press_by_enter
 from tms_console.ui.link import DeliveryLink
+from tms_console.ui.wheel import keep_value
 
 _KEYS = {QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride, QEvent.Type.KeyRelease}
 
@@ -23,18 +26,19 @@ class StopKeys(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Take Esc and F8 while a session exists."""
-        del watched
-        if event.type() not in _KEYS or not self._link.running:
-            return False
-        if not isinstance(event, QKeyEvent) or event.key() not in (
-            Qt.Key.Key_Escape,
-            Qt.Key.Key_F8,
-        ):
-            return False
-        if event.type() == QEvent.Type.KeyPress and not event.isAutoRepeat():
-            if event.key() == Qt.Key.Key_Escape:
-                self._link.stop("Esc was pressed")
-            else:
-                self._link.pause("F8 was pressed")
-        event.accept()
-        return True
+        kind = event.type()
+        if kind in _KEYS and isinstance(event, QKeyEvent):
+            if self._link.running and event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_F8):
+                self._ask(event)
+                event.accept()
+                return True
+            return kind == QEvent.Type.KeyPress and press_by_enter(watched, event)
+        return kind == QEvent.Type.Wheel and keep_value(watched, event)
+
+    def _ask(self, event: QKeyEvent) -> None:
+        if event.type() != QEvent.Type.KeyPress or event.isAutoRepeat():
+            return
+        if event.key() == Qt.Key.Key_Escape:
+            self._link.stop("Esc was pressed")
+        else:
+            self._link.pause("F8 was pressed")

@@ -11,14 +11,9 @@ from PySide6.QtWidgets import QAbstractSlider, QAbstractSpinBox, QComboBox, QScr
 _VALUES = (QAbstractSpinBox, QComboBox, QAbstractSlider)
 
 
-class QuietWheel(QObject):
-    """An event filter of the application; install it once and keep it."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Let the wheel pass by everything that holds a value, on to what scrolls."""
-        if event.type() != QEvent.Type.Wheel:
-            return False
-        if not isinstance(watched, _VALUES) or isinstance(watched, QScrollBar):
-            return False
-        event.ignore()  # Qt then offers it to the parent
-        return True
+def keep_value(watched: QObject, event: QEvent) -> bool:
+    """Return whether a turn of the wheel was taken from something that holds a value."""
+    if not isinstance(watched, _VALUES) or isinstance(watched, QScrollBar):
+        return False
+    event.ignore()  # Qt then offers it to the parent, which scrolls
+    return True

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
@@ -150,8 +150,10 @@ class TreatPage(Page):
 
     def _show(self, part: QWidget) -> None:
         if self.stack.currentWidget() is not part:
+            at = QApplication.focusWidget()
+            here = at is self or (at is not None and self.isAncestorOf(at))
             self.stack.setCurrentWidget(part)
-            if part in (self.before, self.during, self.after):
+            if here and part in (self.before, self.during, self.after):
                 part.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control
 
     def _tell(self, title: str, text: str, action: tuple[str, str] | None = None) -> None:
