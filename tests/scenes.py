@@ -84,7 +84,9 @@ class Studio:
     def settle(self) -> None:
         """Wait until nothing is read or written, and what came of it is shown."""
         QTest.qWait(SETTLED_MS)
-        if not self.bridge.link.running:  # a running session is read again and again
+        if self.bridge.link.running:  # it is read again and again
+            QTest.qWait(10 * SETTLED_MS)
+        else:
             self.wait(lambda: not self.bridge.worker._waiting)
         QTest.qWait(SETTLED_MS)
 
@@ -298,7 +300,8 @@ def _qa(studio: Studio) -> None:
 def _sessions(studio: Studio) -> None:
     studio.log_in(TECHNICIAN)
     for what in (_stopped, _seizure, _failed, _interrupted):
-        if studio.wants(f"treat{what.__name__}") or (what is _stopped and studio.wants("running")):
+        name = f"treat{what.__name__.replace('_', '-')}"
+        if studio.wants(name) or (what is _stopped and studio.wants("running")):
             what(studio)
 
 
@@ -412,7 +415,9 @@ def _interrupted(studio: Studio) -> None:
     _start(studio, "treat-interrupted")
     _until(studio, "delivering", 4)
     studio.save("treat-interrupted-during")
-    os.kill(link._client.pid, signal.SIGKILL)
+    client = link._client
+    assert client is not None
+    os.kill(client.pid, signal.SIGKILL)
     _over(studio, "treat-interrupted-after")
     studio.window.shell.message.hide()
 

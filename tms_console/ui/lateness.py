@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from tms_console.screens.records import Lateness
 from tms_console.ui.theme import FAMILY, Tokens
 
-HIGH_PX = 150
+HIGH_PX = 112
 
 
 class LatenessPlot(QWidget):
