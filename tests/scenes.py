@@ -26,6 +26,7 @@ from tms_console.clinic.patients import patients
 from tms_console.delivery.order import EmulatorOrder
 from tms_console.demonstration import PEOPLE
 from tms_console.demonstration_people import PHYSICIAN, QA, TECHNICIAN, Staff
+from tms_console.screens.today import today_screen
 from tms_console.ui.app import Window, application
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.pages.approvals import ApprovalsPage
@@ -316,6 +317,15 @@ def _prepare(studio: Studio, name: str) -> None:
     studio.page("treat")
 
 
+def _whoever_is_ready(studio: Studio, *names: str) -> str:
+    """Return the first of these who is due now; that depends on the time of day."""
+    station = studio.bridge.station
+    with station.trusting() as trusted:
+        day = today_screen(trusted, station.wall(), running_patient="", physician=False)
+    ready = {one.name for one in day.rows if one.status == "ready"}
+    return next(name for name in names for one in ready if one.startswith(name))
+
+
 def _start(studio: Studio, name: str) -> None:
     before, link = studio.treat.before, studio.bridge.link
     before.prepare_button.click()
@@ -403,7 +413,7 @@ def _failed(studio: Studio) -> None:
     device = studio.bridge.device
     order = EmulatorOrder(name="magpro", faults=("coil_removed@30",))
     studio.bridge.set_device(replace(device, order=order))
-    _prepare(studio, "Holt")
+    _prepare(studio, _whoever_is_ready(studio, "Holt", "Sato", "Byrne", "Díaz"))
     _start(studio, "treat-failed")
     _over(studio, "treat-failed-after")
     studio.bridge.set_device(device)
@@ -411,7 +421,7 @@ def _failed(studio: Studio) -> None:
 
 def _interrupted(studio: Studio) -> None:
     link = studio.bridge.link
-    _prepare(studio, "Díaz")
+    _prepare(studio, _whoever_is_ready(studio, "Díaz", "Holt", "Sato", "Byrne"))
     _start(studio, "treat-interrupted")
     _until(studio, "delivering", 4)
     studio.save("treat-interrupted-during")
