@@ -434,6 +434,7 @@ def _interrupted(studio: Studio) -> None:
 
 def _empty(folder: Path, look: Look, only: tuple[str, ...], out: Path) -> None:
     """Take a clinic in which nothing has happened."""
+    folder.mkdir()
     clinic = make_clinic(folder, Role.TECHNICIAN, Role.PHYSICIAN)
     device = ChosenDevice(MAGPRO, "MagPro X100", simulated=True)
     with _window(Bridge(clinic.station, device), look) as window:

@@ -51,6 +51,8 @@ def _walk(widget: QWidget) -> Iterator[QWidget]:
 def _placed(layout: QLayout) -> Iterator[QWidget]:
     for number in range(layout.count()):
         item = layout.itemAt(number)
+        if item is None:
+            continue
         inner, widget = item.layout(), item.widget()
         if widget is not None:
             yield widget

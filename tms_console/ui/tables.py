@@ -18,6 +18,7 @@ from tms_console.ui.theme import Tokens
 WRAPPED_ROWS, MEASURED_ROWS = 120, 300
 """Rows of longer tables are all of one height; later rows of longer ones are not measured."""
 READING = "Reading the record ..."
+ROW_PX = 34
 PAD_PX = 26
 """What a cell has beside its words."""
 
@@ -134,7 +135,7 @@ class WordsView(QTableView):
         for corner in self.findChildren(QAbstractButton):
             corner.setAccessibleName("Corner of the table")
         self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(34)
+        self.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStretchLastSection(True)
 
@@ -175,13 +176,30 @@ class WordsView(QTableView):
             return
         there = self.viewport().width()
         needed = [self._needed(column) for column in range(len(table.columns))]
-        least = [self.horizontalHeader().sectionSizeHint(one) for one in range(len(needed))]
+        least = [self._least(column) for column in range(len(table.columns))]
         got = shared(needed, least, there)
         for column, width in enumerate(got):
             self.setColumnWidth(column, width)
         if len(table.lines) <= WRAPPED_ROWS:
             self.setWordWrap(sum(got) < sum(needed))
-            self.resizeRowsToContents()
+            for row, line in enumerate(table.lines):
+                self.setRowHeight(row, self._height(line, got))
+
+    def _height(self, line: Line, widths: Sequence[int]) -> int:
+        """Return the height of a row whose words wrap; Qt's own hint forgets the padding."""
+        measure, wraps = self.fontMetrics(), Qt.TextFlag.TextWordWrap
+        heights = (
+            measure.boundingRect(0, 0, width - PAD_PX, ROW_PX, wraps, text).height()
+            for text, width in zip(line.cells, widths, strict=True)
+        )
+        return max(ROW_PX, max(heights) + ROW_PX - measure.height())
+
+    def _least(self, column: int) -> int:
+        """Return the width of the longest word of a column, its heading included."""
+        measure = self.fontMetrics().horizontalAdvance
+        lines = self.words.table.lines[:WRAPPED_ROWS]
+        longest = max((measure(one) for it in lines for one in it.cells[column].split()), default=0)
+        return max(longest + PAD_PX, self.horizontalHeader().sectionSizeHint(column))
 
     def _needed(self, column: int) -> int:
         """Return the width of the longest words of a column, of the rows that are measured."""
