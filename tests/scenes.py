@@ -26,6 +26,7 @@ from tms_console.clinic.patients import patients
 from tms_console.delivery.order import EmulatorOrder
 from tms_console.demonstration import PEOPLE
 from tms_console.demonstration_people import PHYSICIAN, QA, TECHNICIAN, Staff
+from tms_console.screens.today import today_screen
 from tms_console.ui.app import Window, application
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.pages.approvals import ApprovalsPage
@@ -84,7 +85,9 @@ class Studio:
     def settle(self) -> None:
         """Wait until nothing is read or written, and what came of it is shown."""
         QTest.qWait(SETTLED_MS)
-        if not self.bridge.link.running:  # a running session is read again and again
+        if self.bridge.link.running:  # it is read again and again
+            QTest.qWait(10 * SETTLED_MS)
+        else:
             self.wait(lambda: not self.bridge.worker._waiting)
         QTest.qWait(SETTLED_MS)
 
@@ -298,7 +301,8 @@ def _qa(studio: Studio) -> None:
 def _sessions(studio: Studio) -> None:
     studio.log_in(TECHNICIAN)
     for what in (_stopped, _seizure, _failed, _interrupted):
-        if studio.wants(f"treat{what.__name__}") or (what is _stopped and studio.wants("running")):
+        name = f"treat{what.__name__.replace('_', '-')}"
+        if studio.wants(name) or (what is _stopped and studio.wants("running")):
             what(studio)
 
 
@@ -311,6 +315,15 @@ def _prepare(studio: Studio, name: str) -> None:
         filling = Filling(form_id, answers)
         fill_in(studio.bridge.station, login, studio.bridge.patient_uid, filling)
     studio.page("treat")
+
+
+def _whoever_is_ready(studio: Studio, *names: str) -> str:
+    """Return the first of these who is due now; that depends on the time of day."""
+    station = studio.bridge.station
+    with station.trusting() as trusted:
+        day = today_screen(trusted, station.wall(), running_patient="", physician=False)
+    ready = {one.name for one in day.rows if one.status == "ready"}
+    return next(name for name in names for one in ready if one.startswith(name))
 
 
 def _start(studio: Studio, name: str) -> None:
@@ -400,7 +413,7 @@ def _failed(studio: Studio) -> None:
     device = studio.bridge.device
     order = EmulatorOrder(name="magpro", faults=("coil_removed@30",))
     studio.bridge.set_device(replace(device, order=order))
-    _prepare(studio, "Holt")
+    _prepare(studio, _whoever_is_ready(studio, "Holt", "Sato", "Byrne", "Díaz"))
     _start(studio, "treat-failed")
     _over(studio, "treat-failed-after")
     studio.bridge.set_device(device)
@@ -408,17 +421,20 @@ def _failed(studio: Studio) -> None:
 
 def _interrupted(studio: Studio) -> None:
     link = studio.bridge.link
-    _prepare(studio, "Díaz")
+    _prepare(studio, _whoever_is_ready(studio, "Díaz", "Holt", "Sato", "Byrne"))
     _start(studio, "treat-interrupted")
     _until(studio, "delivering", 4)
     studio.save("treat-interrupted-during")
-    os.kill(link._client.pid, signal.SIGKILL)
+    client = link._client
+    assert client is not None
+    os.kill(client.pid, signal.SIGKILL)
     _over(studio, "treat-interrupted-after")
     studio.window.shell.message.hide()
 
 
 def _empty(folder: Path, look: Look, only: tuple[str, ...], out: Path) -> None:
     """Take a clinic in which nothing has happened."""
+    folder.mkdir()
     clinic = make_clinic(folder, Role.TECHNICIAN, Role.PHYSICIAN)
     device = ChosenDevice(MAGPRO, "MagPro X100", simulated=True)
     with _window(Bridge(clinic.station, device), look) as window:

@@ -333,16 +333,26 @@ def _form(
     last = facts.day.last_ended_at
     stale = since_last and not facts.day.resuming and last is not None and at < last
     if not today or age > timedelta(minutes=policy.pre_session_minutes) or stale:
-        minutes = int(age.total_seconds() // 60)
         return CheckResult(
             code,
             Answer.REFUSED,
-            f"{form.name} was filled in {minutes} minutes ago"
+            f"{form.name} was filled in {_age_words(age)} ago"
             + (" and before the last session" if stale else "")
             + f"; it must be of today and of the last {policy.pre_session_minutes} minutes.",
             "Fill it in again.",
         )
     return _answers(code, form, f"{form.name}, today.")
+
+
+def _age_words(age: timedelta) -> str:
+    """Return an age as a person says it: minutes to two hours, hours to two days, then days."""
+    minutes = int(age.total_seconds() // 60)
+    for least, size, unit in ((48 * 60, 24 * 60, "days"), (120, 60, "hours")):
+        if minutes >= least:
+            return f"{minutes // size} {unit}"
+    if minutes == 0:
+        return "less than a minute"
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _missing(code: str, form: FormFact) -> CheckResult:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
 from tms_console.ui.bridge import Bridge
-from tms_console.ui.fonts import load_fonts
+from tms_console.ui.fonts import find_marks, load_fonts
 from tms_console.ui.page import Page
 from tms_console.ui.pages import PAGES
 from tms_console.ui.pages.login import LoginPage
@@ -23,6 +23,7 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     made = there if isinstance(there, QApplication) else QApplication([sys.argv[0], *arguments])
     made.setApplicationName("TMS Console")
     made.setStyle("Fusion")
+    find_marks()
     made.setFont(load_fonts())
     return made
 

@@ -1,9 +1,10 @@
-"""The typeface that ships with the program; nothing else is looked for on the machine."""
+"""The typeface and marks that ship with the program; nothing else is looked for."""
 
 from __future__ import annotations
 
 from importlib import resources
 
+from PySide6.QtCore import QDir
 from PySide6.QtGui import QFont, QFontDatabase
 
 from tms_console.ui.theme import FAMILY, SIZE
@@ -13,6 +14,11 @@ FILES = ("Inter-Regular.otf", "Inter-Medium.otf", "Inter-SemiBold.otf", "Inter-B
 
 class FontMissing(Exception):
     """A font of the program is not there or damaged: the installation is incomplete."""
+
+
+def find_marks() -> None:
+    """Let the style sheet find its marks and arrows, as `tms:NAME.svg`."""
+    QDir.setSearchPaths("tms", [str(resources.files("resources") / "icons")])
 
 
 def load_fonts() -> QFont:

@@ -15,7 +15,9 @@ from tms_console.ui.parts import words
 from tms_console.ui.theme import Tokens
 
 RING_PX, RING_WIDE_PX = 172, 13
-STRIP_PX = 30
+STRIP_PX, NUMBERS_PX = 28, 16
+NUMBER_APART_PX = 40
+"""Numbers below the strip are no closer than this."""
 _FULL = 360 * 16
 _TOP = 90 * 16
 
@@ -83,12 +85,12 @@ class SessionStrip(QWidget):
         self._tokens = tokens
         self._cells: tuple[str, ...] = ()
         self._share = 0.0
-        self.setFixedHeight(STRIP_PX)
+        self.setFixedHeight(STRIP_PX + NUMBERS_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return what it would like to have."""
-        return QSize(500, STRIP_PX)
+        return QSize(500, STRIP_PX + NUMBERS_PX)
 
     def show_cells(self, cells: Sequence[str], share: float) -> None:
         """Show these in place of the last; `share` is of the one in hand."""
@@ -118,7 +120,7 @@ class SessionStrip(QWidget):
         gap = min(10.0, step * 0.28)
         round_px = min(5.0, step / 4)
         for number, cell in enumerate(self._cells):
-            place = QRectF(number * step, 1, max(step - gap, 1.5), self.height() - 2)
+            place = QRectF(number * step, 1, max(step - gap, 1.5), STRIP_PX - 2)
             painter.setBrush(colours[cell])
             painter.drawRoundedRect(place, round_px, round_px)
             if cell == "now":
@@ -130,4 +132,20 @@ class SessionStrip(QWidget):
                 painter.setPen(QPen(QColor(self._tokens.accent), 1))
                 painter.drawRoundedRect(place, round_px, round_px)
                 painter.setPen(Qt.PenStyle.NoPen)
+        self._paint_numbers(painter, step, gap)
         painter.end()
+
+    def _paint_numbers(self, painter: QPainter, step: float, gap: float) -> None:
+        """Number the first train, every fifth or tenth one after it that has room, and the last."""
+        count = len(self._cells)
+        every = next((n for n in (1, 5, 10, 20, 50, 100) if n * step >= NUMBER_APART_PX), 500)
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        painter.setPen(QColor(self._tokens.muted))
+        numbered = [n for n in range(1, count, every) if (count - n) * step >= NUMBER_APART_PX / 2]
+        for number in (*numbered, *((count,) if count else ())):
+            middle = (number - 1) * step + (step - gap) / 2
+            place = QRectF(middle - 20, STRIP_PX, 40, NUMBERS_PX)
+            place.moveLeft(min(max(place.left(), -20 + 4.0), self.width() - 40.0 + 20))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(number))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from tms_console.screens.records import Lateness
 from tms_console.ui.theme import FAMILY, Tokens
 
-HIGH_PX = 150
+HIGH_PX = 112
 
 
 class LatenessPlot(QWidget):
@@ -26,6 +26,7 @@ class LatenessPlot(QWidget):
         self.plot.hideButtons()
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setFixedHeight(HIGH_PX)
+        self.plot.getPlotItem().layout.setContentsMargins(0, 8, 0, 0)  # of the topmost number
         self.curve = self.plot.plot([], [])
         column.addWidget(self.plot)
         self.show_theme(tokens)

@@ -28,8 +28,10 @@ from tms_console.ui.parts import Card, Finding, button, clear, set_state, words
 from tms_console.ui.scrolling import Scrolled, WordTable, breakable
 from tms_console.ui.theme import SPACE
 
-SIDE_PX = 336
+SIDE_PX = 328
 """Width of the side column at 1280 px."""
+NOTHING = ("", "\u2014")
+"""What stands where no earlier value is in force."""
 
 
 class MatterView(QWidget):
@@ -53,23 +55,24 @@ class MatterView(QWidget):
         self.lead.add(self.title)
         self.lead.body.addLayout(self._lead_words)
         self.table = WordTable()
-        self.changes.add(self.table)
+        self.new = words("Nothing is in force yet: all of it is new.", "muted")
+        self.changes.add(self.new, self.table)
         self.plots = DosePlots(bridge)
         self.dose.add(self.plots)
-        for card in (self.lead, self.changes, self.dose):
+        self.review, self.sign = Card("Safety review"), SignCard(bridge)
+        for card in (self.lead, self.review, self.changes, self.dose):
             middle.column.addWidget(card)
         middle.column.addStretch(1)
         row.addWidget(middle, 1)
-        side = Scrolled("Review and signature")
+        side = Scrolled("Signature")
         side.setFixedWidth(SIDE_PX)
-        self.review, self.sign = Card("Safety review"), SignCard(bridge)
         self._findings = QVBoxLayout()
         self._findings.setSpacing(SPACE)
         self.review.body.addLayout(self._findings)
         self.bounds = Card("Bounds for the technician")
         self._bounds = words("", "muted")
         self.bounds.add(self._bounds)
-        for card in (self.review, self.sign, self.bounds):
+        for card in (self.sign, self.bounds):
             side.column.addWidget(card)
         side.column.addStretch(1)
         row.addWidget(side)
@@ -86,11 +89,14 @@ class MatterView(QWidget):
         self.changes.setVisible(bool(screen.rows))
         self.changes.heading.setText(screen.heading.upper())
         policy = screen.kind is Kind.POLICY
-        shares: tuple[int, ...] = (5, 3, 3, 7) if policy else (4, 6, 6, 6)
-        old = len(screen.columns) == len(shares)
+        shares: tuple[int, ...] = (5, 3, 3, 7) if policy else (4, 5, 5, 5)
+        named = len(screen.columns) == len(shares)
+        old = named and any(row.in_force not in NOTHING for row in screen.rows)
         shares = shares if old else (shares[0], *shares[2:])
+        columns = screen.columns if old or not named else (screen.columns[0], *screen.columns[2:])
         cells = [_cells(row, old=old) for row in screen.rows]
-        self.table.show_rows(screen.columns, cells, shares)
+        self.table.show_rows(columns, cells, shares)
+        self.new.setVisible(named and not old)
         self.dose.setVisible(bool(screen.strips))
         self.plots.show_strips(screen.strips)
         self.review.setVisible(bool(screen.findings))

@@ -40,5 +40,10 @@ class Page(QWidget):
     def entered(self) -> None:
         """Called when the page is shown: read what it shows."""
 
+    def say_subtitle(self, text: str) -> None:
+        """Say something below the title; a page that another has replaced says nothing."""
+        if not self.isHidden():
+            self.bridge.say_subtitle(text)
+
     def left(self) -> None:
         """Called when another page takes its place: stop what costs time."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLayout,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -105,6 +106,31 @@ class Chip(QFrame):
             self.setVisible(bool(text))
 
 
+class Alerts(QFrame):
+    """What everybody must see first of a patient, in full; no place is kept for it while empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("alerts", True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 4, 12, 4)
+        row.setSpacing(10)
+        self._shape = words("", wraps=False)
+        self.text = words("", "strong")
+        row.addWidget(self._shape, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.text, 1)
+        self.show_alerts("", "warn")
+
+    def show_alerts(self, told: str, state: str) -> None:
+        """Show these, one a line, in place of the last; "" for nothing."""
+        self.text.setText("   ·   ".join(told.splitlines()))
+        self._shape.setText(STATE_SHAPES.get(state, ""))
+        for one in (self, self._shape):
+            set_state(one, state)
+        self.setAccessibleName(f"Alerts: {told}")
+        self.setVisible(bool(told))
+
+
 class Finding(QFrame):
     """A sentence with a coloured edge, a shape and its source below."""
 
@@ -115,7 +141,8 @@ class Finding(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 8, 10, 8)
         mark = words(STATE_SHAPES.get(state, ""), "", state, wraps=False)
-        mark.setAlignment(Qt.AlignmentFlag.AlignTop)
+        mark.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter)
+        mark.setFixedWidth(18)
         row.addWidget(mark)
         column = QVBoxLayout()
         column.setSpacing(2)
@@ -182,6 +209,25 @@ def button(text: str, pressed: Callable[[], object], kind: str = "", name: str =
     made.setAutoDefault(False)
     made.setMinimumHeight(40)
     made.clicked.connect(lambda _checked=False: pressed())
+    return made
+
+
+def spin_box(name: str, low: int, high: int, value: int, unit: str = "") -> QSpinBox:
+    """Return a field for a whole number.
+
+    Args:
+        name: Its accessible name.
+        low: The least that can be entered.
+        high: The most.
+        value: What stands in it at first.
+        unit: Shown behind the number.
+    """
+    made = QSpinBox()
+    made.setAccessibleName(name)
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setSuffix(f" {unit}" if unit else "")
+    made.lineEdit().setTextMargins(9, 0, 0, 0)  # the style sheet's padding does not reach it
     return made
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -92,9 +92,15 @@ class Scrolled(QScrollArea):
         inside = QWidget()
         inside.setProperty("ground", "window")
         self.column = QVBoxLayout(inside)
-        self.column.setContentsMargins(0, 0, SPACE, 0)
+        self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(2 * SPACE)
         self.setWidget(inside)
+        self.verticalScrollBar().rangeChanged.connect(self._keep_apart)
+
+    @Slot(int, int)
+    def _keep_apart(self, _least: int, most: int) -> None:
+        """Leave a gap beside the bar, and none where there is no bar."""
+        self.column.setContentsMargins(0, 0, SPACE if most > 0 else 0, 0)
 
 
 class WordTable(QWidget):

@@ -25,7 +25,7 @@ from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Chip, SimulatedBand, button, fill, words
+from tms_console.ui.parts import Alerts, Chip, SimulatedBand, button, fill, words
 from tms_console.ui.tab_order import next_stop
 from tms_console.ui.theme import SPACE, THEMES, style_sheet
 
@@ -58,6 +58,7 @@ class Shell(QMainWindow):
         bridge.subtitle_changed.connect(self.show_subtitle)
         bridge.patient_changed.connect(self.show_patient)
         bridge.record_changed.connect(self.look_at_record)
+        bridge.record_changed.connect(self.show_patient)
         bridge.link.view_changed.connect(self.show_session)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
@@ -82,6 +83,7 @@ class Shell(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self._banner())
         column.addWidget(self._message_line())
+        column.addLayout(self._alert_line())
         column.addWidget(self.stack, 1)
         column.addWidget(self._status_line())
         middle.addLayout(column, 1)
@@ -121,24 +123,36 @@ class Shell(QMainWindow):
         banner.setProperty("ground", "window")
         row = QHBoxLayout(banner)
         row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        row.setSpacing(SPACE)
         column = QVBoxLayout()
-        column.setSpacing(0)
+        column.setSpacing(1)
+        column.addStretch(1)
         self.title = words("", "title", wraps=False)
         self.subtitle = words("", "small", wraps=False)
         column.addWidget(self.title)
         column.addWidget(self.subtitle)
+        column.addStretch(1)
         row.addLayout(column, 1)
-        self.alert_chip, self.device_chip = Chip(), Chip()
-        self.coil_chip, self.user_chip = Chip(), Chip()
-        for chip in (self.alert_chip, self.device_chip, self.coil_chip, self.user_chip):
+        self.device_chip, self.coil_chip, self.user_chip = Chip(), Chip(), Chip()
+        for chip in (self.device_chip, self.coil_chip, self.user_chip):
             row.addWidget(chip)
-        self.stop_button = button("STOP  Esc", lambda: None, "stop", "Stop the session now (Esc)")
+        self.stop_button = button(
+            "STOP  Esc", lambda: None, "stop-frame", "Stop the session now (Esc)"
+        )
         self.stop_button.pressed.connect(self._stop)  # when it goes down, not up
+        self.stop_button.setMinimumHeight(48)
         self.stop_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.stop_button.hide()
         row.addWidget(self.stop_button)
-        banner.setMinimumHeight(60)
+        banner.setMinimumHeight(62)
         return banner
+
+    def _alert_line(self) -> QVBoxLayout:
+        place = QVBoxLayout()
+        place.setContentsMargins(2 * SPACE, 0, 2 * SPACE, 0)
+        self.alerts = Alerts()
+        place.addWidget(self.alerts)
+        return place
 
     def _message_line(self) -> QWidget:
         self.message = QWidget()
@@ -178,6 +192,7 @@ class Shell(QMainWindow):
             self._rail_buttons[page.name].setVisible(allowed)
         if login is None:
             self.user_chip.show_text("")
+            fill(self.facts, [])  # they are of the login that ended
             self._show(self._login_page)
             return
         who = login.enrolment
@@ -205,7 +220,7 @@ class Shell(QMainWindow):
         self.stack.setCurrentWidget(page)
         if before is not page:
             page.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control: no key does anything
-        self.alert_chip.show_text("")
+        self.alerts.show_alerts("", "warn")
         self.show_title(page.title, "")
         self.show_patient()
         page.entered()
@@ -242,8 +257,7 @@ class Shell(QMainWindow):
         if not self._page_of_patient() or shown.patient_uid != self._bridge.patient_uid:
             return
         self.show_title(shown.title, shown.subtitle)
-        self.alert_chip.show_text(shown.alerts, shown.state)
-        self.alert_chip.setToolTip(shown.every_alert)
+        self.alerts.show_alerts(shown.every_alert, shown.state)
 
     @Slot()
     def look_at_record(self) -> None:
@@ -260,7 +274,8 @@ class Shell(QMainWindow):
     @Slot(object)
     def show_facts(self, facts: tuple[RecordFact, ...]) -> None:
         """Show when the record was sealed, backed up and checked last."""
-        fill(self.facts, [words(*one.words, wraps=False) for one in facts])
+        if self._bridge.login is not None:
+            fill(self.facts, [words(*one.words, wraps=False) for one in facts])
 
     @Slot()
     def show_device(self) -> None:
@@ -281,10 +296,11 @@ class Shell(QMainWindow):
         """Show Stop while a session exists, and say loudly what went wrong."""
         self._show_stop()
         snapshot = view.snapshot
-        if snapshot is not None and snapshot.coil_temperature_c is not None:
-            self.coil_chip.show_text(f"Coil {snapshot.coil_temperature_c} °C")
+        warm = None if snapshot is None or not view.running else snapshot.coil_temperature_c
+        self.coil_chip.show_text("" if warm is None else f"Coil {warm} °C")
         if view.over is not None and view.over is not self._over:
             self.look_at_record()  # its end was sealed
+            self.show_patient()  # an event in it may have put the patient on hold
         self._over = view.over
         if view.silent or view.lost:
             self.show_problem(view.silent or " ".join(view.lost))

@@ -9,11 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from tms_console.screens.tables import Line, Table
 from tms_console.ui.theme import Tokens
+
+WRAPPED_ROWS, MEASURED_ROWS = 120, 300
+"""Rows of longer tables are all of one height; later rows of longer ones are not measured."""
+READING = "Reading the record ..."
+ROW_PX = 34
+PAD_PX = 26
+"""What a cell has beside its words."""
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -37,6 +44,11 @@ class WordsModel(QAbstractTableModel):
         super().__init__(parent)
         self.table = table
         self._colours = _Colours(tokens)
+
+    @property
+    def muted(self) -> QColor:
+        """The colour of what matters less."""
+        return QColor(self._colours.tokens.muted)
 
     def show_table(self, table: Table, tokens: Tokens) -> None:
         """Show another table in place of the last."""
@@ -79,12 +91,36 @@ class WordsModel(QAbstractTableModel):
                 return None
 
 
+def shared(needed: Sequence[int], least: Sequence[int], there: int) -> list[int]:
+    """Share a width among columns.
+
+    Args:
+        needed: What each needs for its longest words.
+        least: What each needs for its heading.
+        there: How wide the table is.
+
+    Returns:
+        A width for each: what it needs and its part of what is left over, or, where that is too
+        much, no more than a common width that makes all of them fit; never less than `least`.
+    """
+    over = there - sum(needed)
+    if over >= 0:
+        more = [over * one // max(sum(needed), 1) for one in needed]
+        return [one + part for one, part in zip(needed, more, strict=True)]
+    low, high = 0, max(needed)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = sum(max(min(n, middle), b) for n, b in zip(needed, least, strict=True)) <= there
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return [max(min(n, low), b) for n, b in zip(needed, least, strict=True)]
+
+
 class WordsView(QTableView):
     """A table to read: whole rows are chosen, nothing is edited."""
 
     def __init__(self, name: str, tokens: Tokens, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.words = WordsModel(Table(("",), ()), tokens, self)
+        self.words = WordsModel(Table(("",), (), empty=READING), tokens, self)
         self.setModel(self.words)
         self.setAccessibleName(name)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -99,7 +135,7 @@ class WordsView(QTableView):
         for corner in self.findChildren(QAbstractButton):
             corner.setAccessibleName("Corner of the table")
         self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(34)
+        self.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setStretchLastSection(True)
 
@@ -117,17 +153,60 @@ class WordsView(QTableView):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Share the width among the columns as they asked for it."""
+        """Share the width among the columns as they need it."""
         super().resizeEvent(event)
         self._share_width()
 
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint the table, or why there is nothing in it."""
+        super().paintEvent(event)
+        table = self.words.table
+        if not table.lines and table.empty:
+            painter = QPainter(self.viewport())
+            painter.setPen(self.words.muted)
+            place = self.viewport().rect().adjusted(2 * PAD_PX, 0, -2 * PAD_PX, 0)
+            wraps = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(place, wraps, table.empty)
+            painter.end()
+
     def _share_width(self) -> None:
-        wishes = self.words.table.widths
-        if not wishes:
+        """Give each column what its words need; if that is too much, the widest wrap."""
+        table = self.words.table
+        if not table.widths:
             return
-        there, wanted = self.viewport().width(), sum(wishes)
-        for column, wish in enumerate(wishes):
-            self.setColumnWidth(column, wish * max(there, wanted * 3 // 4) // wanted)
+        there = self.viewport().width()
+        needed = [self._needed(column) for column in range(len(table.columns))]
+        least = [self._least(column) for column in range(len(table.columns))]
+        got = shared(needed, least, there)
+        for column, width in enumerate(got):
+            self.setColumnWidth(column, width)
+        if len(table.lines) <= WRAPPED_ROWS:
+            self.setWordWrap(sum(got) < sum(needed))
+            for row, line in enumerate(table.lines):
+                self.setRowHeight(row, self._height(line, got))
+
+    def _height(self, line: Line, widths: Sequence[int]) -> int:
+        """Return the height of a row whose words wrap; Qt's own hint forgets the padding."""
+        measure, wraps = self.fontMetrics(), Qt.TextFlag.TextWordWrap
+        heights = (
+            measure.boundingRect(0, 0, width - PAD_PX, ROW_PX, wraps, text).height()
+            for text, width in zip(line.cells, widths, strict=True)
+        )
+        return max(ROW_PX, max(heights) + ROW_PX - measure.height())
+
+    def _least(self, column: int) -> int:
+        """Return the width of the longest word of a column, its heading included."""
+        measure = self.fontMetrics().horizontalAdvance
+        lines = self.words.table.lines[:WRAPPED_ROWS]
+        longest = max((measure(one) for it in lines for one in it.cells[column].split()), default=0)
+        return max(longest + PAD_PX, self.horizontalHeader().sectionSizeHint(column))
+
+    def _needed(self, column: int) -> int:
+        """Return the width of the longest words of a column, of the rows that are measured."""
+        measure = self.fontMetrics().horizontalAdvance
+        lines = self.words.table.lines[:MEASURED_ROWS]
+        longest = max((measure(one.cells[column]) for one in lines), default=0)
+        return max(longest + PAD_PX, self.horizontalHeader().sectionSizeHint(column))
 
     @property
     def chosen(self) -> Line | None:

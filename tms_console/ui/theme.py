@@ -125,7 +125,7 @@ THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 SPACE = 8
 """Distances are multiples of this, in logical pixels."""
 RADIUS = 10
-SIZE = {"huge": 44, "big": 26, "title": 18, "body": 14, "small": 12, "label": 11}
+SIZE = {"huge": 44, "big": 26, "state": 22, "title": 18, "body": 14, "small": 12, "label": 11}
 """Type sizes in logical pixels; `huge` is read at two metres."""
 FAMILY = "Inter"
 
@@ -153,6 +153,7 @@ QLabel[role="title"] { font-size: $size_title; font-weight: 600; }
 QLabel[role="strong"] { font-weight: 600; }
 QLabel[role="small"] { font-size: $size_small; color: $muted; }
 QLabel[role="muted"] { color: $muted; }
+QLabel[role="state"] { font-size: $size_state; font-weight: 700; }
 QLabel[role="label"] { font-size: $size_label; font-weight: 600; color: $muted; }
 QLabel[state="good"] { color: $good; }
 QLabel[state="warn"] { color: $warn; }
@@ -170,6 +171,10 @@ QFrame[finding="true"][state="good"] { border-left-color: $good; background: $go
 QFrame[finding="true"][state="warn"] { border-left-color: $warn; background: $warn_ground; }
 QFrame[finding="true"][state="bad"] { border-left-color: $bad; background: $bad_ground; }
 QFrame[finding="true"][state="note"] { border-left-color: $note; background: $note_ground; }
+QFrame[alerts="true"] { border: 1px solid $line; border-radius: 6px;
+    background: $raised; }
+QFrame[alerts="true"][state="warn"] { border-color: $warn; background: $warn_ground; }
+QFrame[alerts="true"][state="bad"] { border-color: $bad; background: $bad_ground; }
 QFrame[rule="true"] { background: $line; border: none; max-height: 1px; min-height: 1px; }
 
 QPushButton { background: $panel; border: 1px solid $line; border-radius: 8px;
@@ -185,7 +190,14 @@ QPushButton[kind="pause"] { background: $warn; color: $on_warn; border-color: $w
 QPushButton[kind="stop"] { background: $stop; color: $on_stop; border-color: $stop;
     font-size: $size_title; font-weight: 700; padding: 20px 16px; }
 QPushButton[kind="stop"]:focus { border: 3px solid $text; padding: 18px 14px; }
+QPushButton[kind="stop-frame"] { background: $stop; color: $on_stop; border-color: $stop;
+    font-size: $size_title; font-weight: 700; padding: 6px 20px; }
+QPushButton[kind="stop-frame"]:focus { border: 3px solid $text; padding: 4px 18px; }
 QPushButton[kind="danger"] { color: $bad; border-color: $bad; }
+QPushButton[kind="danger"]:hover { background: $bad_ground; }
+QPushButton[kind="danger"]:disabled, QPushButton[kind="pause"]:disabled,
+QPushButton[kind="tap"]:disabled, QPushButton[kind="tap-bad"]:disabled {
+    color: $muted; border-color: $line; background: $ground; }
 QPushButton[kind="quiet"] { background: transparent; border-color: transparent; }
 QToolButton[kind="rail"] { background: transparent; border: 1px solid transparent;
     border-radius: 8px; padding: 8px 2px; font-size: $size_label; font-weight: 500;
@@ -224,12 +236,20 @@ QCheckBox:focus, QRadioButton:focus { color: $accent; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 2px solid $muted; border-radius: 4px;
     background: $ground; }
 QCheckBox::indicator:focus { border-color: $text; }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent;
+    image: url(tms:check-$name.svg); }
 QCheckBox::indicator:checked:focus { border-color: $text; }
+QComboBox::drop-down { border: none; width: 30px; background: transparent; }
+QComboBox::down-arrow { image: url(tms:down-$name.svg); width: 16px; height: 16px; }
 QSpinBox QLineEdit, QSpinBox QLineEdit:focus { background: transparent; border: none;
-    padding: 0; }
-QSpinBox { padding-right: 26px; }
-QSpinBox::up-button, QSpinBox::down-button { width: 24px; border: none; background: transparent; }
+    padding: 0 0 0 9px; }
+QSpinBox { min-height: 20px; }
+QSpinBox::up-button, QSpinBox::down-button { width: 28px; border: none; background: transparent;
+    subcontrol-origin: border; }
+QSpinBox::up-button { subcontrol-position: top right; margin-top: 3px; }
+QSpinBox::down-button { subcontrol-position: bottom right; margin-bottom: 3px; }
+QSpinBox::up-arrow { image: url(tms:up-$name.svg); width: 14px; height: 14px; }
+QSpinBox::down-arrow { image: url(tms:down-$name.svg); width: 14px; height: 14px; }
 
 QTableView, QTreeView, QListView { background: $panel; border: 1px solid $line;
     border-radius: 8px; gridline-color: $line; alternate-background-color: $raised;
@@ -237,7 +257,7 @@ QTableView, QTreeView, QListView { background: $panel; border: 1px solid $line;
 QTableView:focus, QTreeView:focus, QListView:focus { border: 2px solid $accent; }
 QTableView::item { padding: 4px 8px; }
 QHeaderView::section { background: $panel; color: $muted; border: none;
-    border-bottom: 1px solid $line; padding: 8px; font-size: $size_small; }
+    border-bottom: 1px solid $line; padding: 8px 8px 8px 11px; font-size: $size_small; }
 QTableCornerButton::section { background: $panel; border: none; }
 
 QProgressBar { background: $open; border: none; border-radius: 4px; max-height: 8px;

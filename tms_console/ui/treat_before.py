@@ -34,6 +34,7 @@ from tms_console.ui.parts import (
     clear,
     fill,
     rule,
+    spin_box,
     words,
 )
 from tms_console.ui.scrolling import Scrolled, breakable
@@ -233,12 +234,14 @@ class BeforePart(QWidget):
         clear(self._today)
         self.today = {}
         for one in screen.ranges:
-            made = QSpinBox()
-            made.setRange(math.ceil(one.lowest), math.floor(one.highest))
-            made.setValue(int(screen.today_pct_mt[one.block - 1]))
-            made.setSuffix(" %MT")
+            made = spin_box(
+                f"Today's percentage of {one.label}",
+                math.ceil(one.lowest),
+                math.floor(one.highest),
+                int(screen.today_pct_mt[one.block - 1]),
+                "%MT",
+            )
             made.setKeyboardTracking(False)
-            made.setAccessibleName(f"Today's percentage of {one.label}")
             made.valueChanged.connect(self._choose_today)
             row = QHBoxLayout()
             row.addWidget(words(f"Today, {one.lowest} to {one.highest} % was signed", "small"), 1)

@@ -28,13 +28,13 @@ from tms_console.screens.treat_live import Live, Raster
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.gauges import Ring, SessionStrip
 from tms_console.ui.icons import icon
-from tms_console.ui.parts import Card, Fact, button, set_state, words
+from tms_console.ui.parts import Card, Fact, button, rule, set_state, words
 from tms_console.ui.raster import FULL, RasterPlot
 from tms_console.ui.theme import Tokens
 
 SIDE_PX = 324
 FACTS_PX = 288
-TAP_PX = 34
+TAP_PX = 36
 
 ONE_TAP = (
     (What.SCALP_DISCOMFORT, "Scalp discomfort"),
@@ -82,16 +82,16 @@ class DuringPart(QWidget):
         self.show_theme(bridge.tokens)
 
     def _numbers(self, tokens: Tokens) -> Card:
+        """Time on the left, intensity on the right, line beside line."""
         card = Card()
         card.body.setContentsMargins(20, 10, 20, 10)
         row = QHBoxLayout()
         row.setSpacing(28)
         self.ring = Ring(tokens)
         row.addWidget(self.ring)
-        self.word, self.left = words("", "big", wraps=False), words("", "huge", wraps=False)
+        self.word, self.left = words("", "state", wraps=False), words("", "huge", wraps=False)
         self.ends, self.train = words("", "muted", wraps=False), words("", "title", wraps=False)
-        self.train_next = words("", "muted")
-        row.addLayout(_column(self.word, self.left, self.ends, self.train, self.train_next), 5)
+        self.train_next = words("", "muted", wraps=False)
         self.set_to = words("", "huge", wraps=False)
         number = QHBoxLayout()
         number.setSpacing(8)
@@ -101,23 +101,37 @@ class DuringPart(QWidget):
         number.addWidget(unit, 0, Qt.AlignmentFlag.AlignBottom)
         number.addStretch(1)
         self.percent, self.dose = words("", "muted", wraps=False), words("", "title", wraps=False)
-        self.allowed = words("", "muted")
-        second = QVBoxLayout()
-        second.setSpacing(1)
-        second.addStretch(1)
-        second.addWidget(words("INTENSITY", "label", wraps=False))
-        second.addLayout(number)
-        for one in (self.percent, self.dose, self.allowed):
-            second.addWidget(one)
-        second.addStretch(1)
-        row.addLayout(second, 6)
+        self.allowed = words("", "muted", wraps=False)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(1)
+        intensity = words("INTENSITY", "label", wraps=False)
+        lines: tuple[tuple[QWidget, QWidget | QHBoxLayout], ...] = (
+            (self.word, intensity),
+            (self.left, number),
+            (self.ends, self.percent),
+            (self.train, self.dose),
+            (self.train_next, self.allowed),
+        )
+        grid.setRowStretch(0, 1)
+        for at, (time, dose) in enumerate(lines, 1):
+            grid.addWidget(time, at, 0)
+            if isinstance(dose, QHBoxLayout):
+                grid.addLayout(dose, at, 1)
+            else:
+                grid.addWidget(dose, at, 1)
+        grid.setRowStretch(len(lines) + 1, 1)
+        grid.setRowMinimumHeight(4, 26)
+        grid.setColumnStretch(0, 5)
+        grid.setColumnStretch(1, 6)
+        row.addLayout(grid, 1)
         card.body.addLayout(row)
         return card
 
     def _plan(self, tokens: Tokens) -> Card:
         card = Card()
-        card.body.setContentsMargins(20, 8, 20, 10)
-        card.body.setSpacing(4)
+        card.body.setContentsMargins(20, 10, 20, 8)
+        card.body.setSpacing(6)
         self.block = words("", "label", wraps=False)
         self.strip = SessionStrip(tokens)
         card.add(self.block, self.strip)
@@ -127,7 +141,7 @@ class DuringPart(QWidget):
         row = QHBoxLayout()
         row.setSpacing(12)
         plot = Card("Live pulses")
-        plot.body.setContentsMargins(16, 8, 12, 6)
+        plot.body.setContentsMargins(16, 10, 12, 8)
         plot.body.setSpacing(2)
         self.raster = RasterPlot(tokens)
         plot.heading.setText("LIVE PULSES · LAST 6 S, NEXT 4 S")
@@ -135,15 +149,19 @@ class DuringPart(QWidget):
         row.addWidget(plot, 1)
         facts = Card("This session")
         facts.setFixedWidth(FACTS_PX)
-        facts.body.setContentsMargins(16, 8, 16, 8)
-        facts.body.setSpacing(0)
+        facts.body.setContentsMargins(16, 10, 16, 10)
+        facts.body.setSpacing(1)
         self.on_disk = Fact("Pulses on disk")
         self.evidence = Fact("Evidence")
         self.late = Fact("Train start late, p99")
         self.spacing = Fact("Device spacing, p99")
         self.coil = Fact("Coil")
         self.heard = Fact("Last device reply")
-        facts.add(self.on_disk, self.evidence, self.late, self.spacing, self.coil, self.heard)
+        lines = (self.on_disk, self.evidence, self.late, self.spacing, self.coil, self.heard)
+        for one in lines:
+            facts.add(one)
+            if one is not lines[-1]:
+                facts.add(rule())
         facts.body.addStretch(1)
         facts.add(words(OWN_BUTTON, "small"))
         row.addWidget(facts)
@@ -197,8 +215,8 @@ class DuringPart(QWidget):
 
     def _patient(self) -> Card:
         card = Card("How is the patient?")
-        card.body.setContentsMargins(14, 8, 14, 10)
-        card.body.setSpacing(6)
+        card.body.setContentsMargins(14, 10, 14, 10)
+        card.body.setSpacing(8)
         grid = QGridLayout()
         grid.setSpacing(6)
         taps = [_tap(text, partial(self.event_pressed.emit, what)) for what, text in ONE_TAP]

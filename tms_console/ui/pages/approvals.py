@@ -34,7 +34,7 @@ from tms_console.ui.prescribe import PrescribePart
 from tms_console.ui.scrolling import RowButton, Scrolled
 from tms_console.ui.theme import SPACE
 
-LIST_PX = 280
+LIST_PX = 264
 SIGNS = {"bad": "✕", "warn": "▲", "note": "◆", "good": "●"}
 
 
@@ -73,7 +73,7 @@ class ApprovalsPage(Page):
         bridge.record_changed.connect(self._read_again)
 
     def _list(self) -> QWidget:
-        panel = QWidget()
+        self.panel = panel = QWidget()
         panel.setProperty("ground", "window")
         panel.setFixedWidth(LIST_PX)
         column = QVBoxLayout(panel)
@@ -147,7 +147,7 @@ class ApprovalsPage(Page):
         self.prescribe_button.setVisible(screen.may_prescribe)
         self.policy_button.setVisible(screen.may_propose_policy)
         if self._shown:
-            self.bridge.say_subtitle(screen.headline)
+            self.say_subtitle(screen.headline)
         self._show_rows()
 
     def _show_list(self, *, held: bool) -> None:
@@ -248,16 +248,22 @@ class ApprovalsPage(Page):
         """Open the form for a new prescription."""
         self._key = ""
         self.prescribe.open(self.bridge.patient_uid)
-        self.stack.setCurrentWidget(self.prescribe)
+        self._show_form(self.prescribe)
 
     def open_policy(self) -> None:
         """Open the form for a version of the policy."""
         self._key = ""
         self.policy.open()
-        self.stack.setCurrentWidget(self.policy)
+        self._show_form(self.policy)
+
+    def _show_form(self, form: QWidget) -> None:
+        """Give a form the whole width: names, numbers and sources are long."""
+        self.panel.hide()
+        self.stack.setCurrentWidget(form)
 
     @Slot(str)
     def _form_done(self, sentence: str) -> None:
+        self.panel.show()
         self.stack.setCurrentWidget(self.view)
         self.told.setText(sentence)
         self.told.setVisible(bool(sentence))

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLineEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -33,12 +32,29 @@ from tms_console.screens.device import DeviceChoice, DeviceScreen
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import OWN_BUTTON, SessionView
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, words
+from tms_console.ui.parts import (
+    Answer,
+    Card,
+    Fact,
+    Finding,
+    button,
+    clear,
+    set_state,
+    spin_box,
+    words,
+)
 from tms_console.ui.scrolling import RowButton, Scrolled, breakable
 from tms_console.ui.theme import SPACE
 from tms_console.ui.trend import TemperatureTrend
 
 LIST_PX, SIDE_PX = 300, 320
+BEFORE = (
+    "The delivering process opens the port; nothing else in this program may.",
+    "It asks the stimulator who it is, what it can do, and which coil it holds.",
+    "It follows the coil temperature and the state. It neither arms nor stimulates.",
+    "It lets the stimulator go when you leave this page or when a session begins.",
+)
+"""What connecting does, told before anybody has connected."""
 
 
 class DevicePage(Page):
@@ -75,11 +91,12 @@ class DevicePage(Page):
         card.body.addLayout(self._choices)
         self._group = QButtonGroup(self)
         self.path = QLineEdit()
-        self.path.setPlaceholderText("Another port: /dev/… or localhost:PORT")
+        self.path.setPlaceholderText("/dev/… or localhost:PORT")
         self.path.setAccessibleName("Another port")
         self.path.returnPressed.connect(self._show_choices)
-        self.ports_told = words("", "small")
+        self.ports_told = Answer()
         self.search_button = button("Search the ports", self._search)
+        card.add(words("Another port", "small"))
         card.add(self.path, self.ports_told, self.search_button)
         area.column.addWidget(card)
         area.column.addStretch(1)
@@ -108,7 +125,16 @@ class DevicePage(Page):
         self.celsius = words("", "big")
         self.trend = TemperatureTrend(self.bridge.tokens)
         self.warmth.add(self.celsius, self.trend)
-        for card in (head, self.warmth, self.identity):
+        self.before_card = Card("What connecting does")
+        for number, sentence in enumerate(BEFORE, 1):
+            line = QHBoxLayout()
+            mark = words(str(number), "strong", "muted", wraps=False)
+            mark.setFixedWidth(20)
+            mark.setAlignment(Qt.AlignmentFlag.AlignTop)
+            line.addWidget(mark)
+            line.addWidget(words(sentence), 1)
+            self.before_card.body.addLayout(line)
+        for card in (head, self.before_card, self.warmth, self.identity):
             area.column.addWidget(card)
         area.column.addStretch(1)
         return area
@@ -124,18 +150,14 @@ class DevicePage(Page):
                 "muted",
             )
         )
-        self.intensity = QSpinBox()
-        self.intensity.setRange(1, 100)
-        self.intensity.setValue(30)
-        self.intensity.setSuffix(" %MSO")
-        self.intensity.setAccessibleName("Intensity of the test pulse, %MSO")
+        self.intensity = spin_box("Intensity of the test pulse, %MSO", 1, 100, 30, "%MSO")
         self.test_button = button("Give one test pulse", self._test)
-        self.test_told = words("", "small")
+        self.test_told = Answer()
         self.test_card.add(self.intensity, self.test_button, self.test_told)
         self.disarm_card = Card("Disarm")
         self.disarm_words = words("", "muted")
         self.disarm_button = button("Disarm now", self._disarm, "danger")
-        self.disarm_told = words("", "small")
+        self.disarm_told = Answer()
         self.disarm_card.add(
             self.disarm_words, self.disarm_button, self.disarm_told, words(OWN_BUTTON, "small")
         )
@@ -162,9 +184,9 @@ class DevicePage(Page):
 
     def _search(self) -> None:
         if self.bridge.link.running:
-            self.ports_told.setText(BUSY)
+            self.ports_told.say(BUSY, "warn")
             return
-        self.ports_told.setText("Searching ...")
+        self.ports_told.say("Searching ...", "muted")
         self._ask(ListPorts())
 
     def _ask(self, command: ListPorts | LookAt | LeaveAlone | DisarmPort) -> bool:
@@ -202,8 +224,7 @@ class DevicePage(Page):
     def _disarm(self) -> None:
         order = self._choice.order
         if isinstance(order, PortOrder) and self._ask(DisarmPort(order.driver, order.port)):
-            self.disarm_told.setText("Disarming ...")
-            set_state(self.disarm_told, "muted")
+            self.disarm_told.say("Disarming ...", "muted")
 
     def _test(self) -> None:
         order = self._choice.order
@@ -224,7 +245,7 @@ class DevicePage(Page):
         if isinstance(message, PortsFound):
             number = len(message.ports)
             told = f"{number} found." if number else "The system lists no serial port."
-            self.ports_told.setText(told)
+            self.ports_told.say(told, "muted")
             self._show_choices()
         if self._shown:
             self._show()
@@ -244,15 +265,16 @@ class DevicePage(Page):
     def _show_test(self, view: SessionView) -> None:
         over = view.over
         if over is None:
-            self.test_told.setText(" ".join(view.lost) or "Giving it ...")
+            lost = " ".join(view.lost)
+            self.test_told.say(lost or "Giving it ...", "bad" if lost else "muted")
             return
         pulses = 0 if view.snapshot is None else view.snapshot.delivered
         given = pulses == 1 and over.reason == "complete"
-        set_state(self.test_told, "good" if given else "bad")
-        self.test_told.setText(
+        self.test_told.say(
             f"One pulse given and on record, session {over.session_uid[:8]}."
             if given
-            else f"It was not given as asked for: {over.reason}"
+            else f"It was not given as asked for: {over.reason}",
+            "good" if given else "bad",
         )
 
     # What is shown
@@ -289,6 +311,7 @@ class DevicePage(Page):
         set_state(self.state, "warn" if running else state)
         self._show_steps(screen)
         self.identity.setVisible(bool(screen.facts))
+        self.before_card.setVisible(not screen.looking and not screen.steps)
         self._show_facts(screen)
         warm = screen.temperatures
         self.warmth.setVisible(bool(warm) or screen.seen is not None)
@@ -333,10 +356,8 @@ class DevicePage(Page):
             "whatever state it is."
         )
         told = screen.disarm
-        self.disarm_told.setVisible(told is not None or bool(self.disarm_told.text()))
         if told is not None:
-            self.disarm_told.setText(breakable(told.sentence))
-            set_state(self.disarm_told, "good" if told.confirmed else "bad")
+            self.disarm_told.say(breakable(told.sentence), "good" if told.confirmed else "bad")
 
     @Slot()
     def _show_theme(self) -> None:

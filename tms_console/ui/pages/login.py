@@ -16,7 +16,7 @@ from tms_console.accounts.own_key import Started, set_own_password
 from tms_console.accounts.passwords import LENGTH_RULE
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Card, button, clear, set_state, words
+from tms_console.ui.parts import Answer, Card, button, clear, words
 from tms_console.ui.theme import SPACE
 
 
@@ -45,7 +45,7 @@ class LoginPage(Page):
         self.again = _secret("The same password again")
         self.login_name.setPlaceholderText("Name")
         self.login_name.setAccessibleName("Login name")
-        self.answer = words("", "small", "bad")
+        self.answer = Answer()
         self.go = button("Log in", self._submit, "primary")
         for field in (self.login_name, self.password, self.again):
             field.returnPressed.connect(self._submit)
@@ -71,7 +71,7 @@ class LoginPage(Page):
         self.card.add(words(title, "title"), words(text, "muted"), *rows, self.answer, self.go)
         for row in rows:
             row.show()
-        self.answer.setText("")
+        self.answer.say("")
         self.go.setEnabled(True)
         self.password.clear()
         self.again.clear()
@@ -159,12 +159,10 @@ class LoginPage(Page):
 
     def _busy(self, text: str) -> None:
         self.go.setEnabled(False)
-        set_state(self.answer, "muted")
-        self.answer.setText(text)
+        self.answer.say(text, "muted")
 
     def _tell(self, text: str) -> None:
-        set_state(self.answer, "bad")
-        self.answer.setText(text)
+        self.answer.say(text)
         self.go.setEnabled(True)
         self.password.setFocus(Qt.FocusReason.OtherFocusReason)
         self.password.selectAll()

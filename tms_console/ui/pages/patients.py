@@ -219,7 +219,7 @@ class PatientsPage(Page):
         self.nobody.setVisible(not lines)
         number = len(lines)
         kind = "closed" if found.closed else "current"
-        self.bridge.say_subtitle(f"{number} found" if found.text.strip() else f"{number} {kind}")
+        self.say_subtitle(f"{number} found" if found.text.strip() else f"{number} {kind}")
 
     @Slot(object)
     def show_screen(self, screen: PatientScreen) -> None:

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QProgressBar,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -38,11 +37,11 @@ from tms_console.screens.qa_report import SavedReport, save_report
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, words
+from tms_console.ui.parts import Card, Fact, Finding, button, clear, set_state, spin_box, words
 from tms_console.ui.scrolling import Scrolled, WordTable, breakable
 from tms_console.ui.theme import SPACE
 
-FORM_PX = 340
+FORM_PX = 356
 
 
 class QaPage(Page):
@@ -84,20 +83,15 @@ class QaPage(Page):
             box.setMinimumContentsLength(10)
             for key, text in lines:
                 box.addItem(text, key)
-        self.threshold, self.seed, self.pulse = QSpinBox(), QSpinBox(), QSpinBox()
-        for spin, name, low, high, value in (
-            (self.threshold, "Threshold, %MSO", 1, 100, 45),
-            (self.seed, "Seed", 0, 999_999_999, 1),
-            (self.pulse, "At pulse", 1, 1_000_000, 20),
-        ):
-            spin.setAccessibleName(name)
-            spin.setRange(low, high)
-            spin.setValue(value)
-        self.threshold.setSuffix(" %MSO")
+        self.threshold = spin_box("Threshold, %MSO", 1, 100, 45, "%MSO")
+        self.seed = spin_box("Seed", 0, 999_999_999, 1)
+        self.pulse = spin_box("At pulse", 1, 1_000_000, 20)
         self.virtual = QCheckBox("Virtual clock (a session in seconds)")
         self.virtual.setAccessibleName("Virtual clock")
         self.virtual.setChecked(True)
         form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for label, widget in (
@@ -110,6 +104,7 @@ class QaPage(Page):
         card.body.addLayout(form)
         card.add(self.virtual, words("What goes wrong, and at which of its pulses", "small"))
         line = QHBoxLayout()
+        self.fault.setMinimumContentsLength(6)
         line.addWidget(self.fault, 3)
         line.addWidget(self.pulse, 2)
         card.body.addLayout(line)

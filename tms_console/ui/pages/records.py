@@ -101,7 +101,7 @@ class RecordsPage(Page):
         self.detail_pages = QStackedWidget()
         first = QWidget()
         column = QVBoxLayout(first)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, 10, 0)  # beside the scroll bar
         column.addWidget(words("LATENESS OF EACH COMMAND, MS OVER S", "label"))
         column.addWidget(self.plot)
         column.addLayout(self.facts)
@@ -165,6 +165,7 @@ class RecordsPage(Page):
         self._buttons[name].setChecked(True)
         self.pages.setCurrentIndex((SESSIONS, AUDIT, CHECKS).index(name))
         self.search.setVisible(name == SESSIONS)
+        self.say_subtitle("")  # what it said was of the other part
         self.look()
 
     @Slot()
@@ -238,7 +239,7 @@ class RecordsPage(Page):
         self.table.show_table(table, self.bridge.tokens)
         self.table.selectionModel().blockSignals(False)
         number = len(table.lines)
-        self.bridge.say_subtitle(f"{number:,} sessions" if number else table.empty)
+        self.say_subtitle(f"{number:,} sessions" if number else table.empty)
 
     @Slot(object)
     def show_session(self, detail: SessionDetail) -> None:
@@ -267,7 +268,7 @@ class RecordsPage(Page):
         self._oldest = int(table.lines[-1].key)
         self.older.setEnabled(self._oldest > 1)
         self.chain.show_table(table, self.bridge.tokens)
-        self.bridge.say_subtitle(f"rows {self._oldest:,} to {int(table.lines[0].key):,}")
+        self.say_subtitle(f"rows {self._oldest:,} to {int(table.lines[0].key):,}")
 
     @Slot(str)
     def show_failure(self, sentence: str) -> None:

@@ -130,7 +130,7 @@ class TodayPage(Page):
 
     def _say_subtitle(self) -> None:
         if self._shown is not None:
-            self.bridge.say_subtitle(self._shown.subtitle)
+            self.say_subtitle(self._shown.subtitle)
 
     def _row(self, row: TodayRow) -> QWidget:
         made = DayRow(row)
