@@ -20,7 +20,7 @@ from tms_console.ui.app import Window
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.making import Making, Progress
 from tms_console.ui.pages.patients import PatientsPage
-from tms_console.ui.pages.records import AUDIT, CHECKS, RecordsPage
+from tms_console.ui.pages.records import AUDIT, CHECKS, EXPORT, SESSIONS, RecordsPage
 from tms_console.ui.pages.today import DayRow, TodayPage
 from tms_console.ui.record_checks import RecordChecks
 from tms_console.ui.theme import LIGHT
@@ -237,6 +237,39 @@ def test_a_backup_that_fails_says_that_the_record_is_untouched(
         page.checks.copy.click()
         qtbot.waitUntil(lambda: "no new backup" in told(page.checks), timeout=PATIENCE_MS)
         assert "untouched" in told(page.checks)
+
+
+def test_sessions_are_exported_from_the_window_without_names_unless_asked(
+    qtbot: QtBot, ready: Ready, tmp_path: Path
+) -> None:
+    treated(ready.clinic, ready.made, Past(ago(minutes=30), ago(minutes=20)))
+    with page_of(ready, ready.technician, RecordsPage) as page:
+        export = page.export
+        idle(qtbot, page)
+        page.show_tab(EXPORT)
+        assert not unnamed(page)
+        assert not export.one.isEnabled()
+        assert export.listed.isChecked()
+        export.target.setText(str(tmp_path / "out"))
+        export.start.click()
+        qtbot.waitUntil(lambda: "1 session, " in told(export), timeout=PATIENCE_MS)
+        assert not (tmp_path / "out" / "patients.json").exists()
+        assert (tmp_path / "out" / "manifest.sha256").exists()
+        export.target.setText(str(tmp_path / "out"))
+        export.start.click()
+        qtbot.waitUntil(lambda: "is there already" in told(export), timeout=PATIENCE_MS)
+        page.bridge.set_patient(ready.patient_uid)
+        page.show_tab(SESSIONS)
+        idle(qtbot, page)
+        page.table.selectRow(0)
+        page.show_tab(EXPORT)
+        assert export.one.isEnabled()
+        export.patients.setChecked(True)
+        export.named.setChecked(True)
+        export.target.setText(str(tmp_path / "named.zip"))
+        export.start.click()
+        qtbot.waitUntil(lambda: "named.zip" in told(export), timeout=PATIENCE_MS)
+        idle(qtbot, page)
 
 
 def test_the_frame_shows_the_patient_the_day_and_how_the_record_stands(

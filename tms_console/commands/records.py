@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Self, TypedDict
 
 import typer
 
+from tms_console.commands import export
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Check, list, back up and restore the record of sessions.", no_args_is_help=True
 )
+
+app.command("export")(export.export)
 
 BAR_AFTER_S = 1.0
 """A progress bar appears only for what takes longer than this."""

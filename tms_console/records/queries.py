@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, ScalarSelect, Table, func, select
 
+from tms_console.records.audit import newest_head
 from tms_console.records.database import Database
 from tms_console.records.errors import RecordsError
+from tms_console.records.heads import ChainHead
 from tms_console.records.tables import AUDIT, PULSE, SESSION, TRAIN
 
 Times: TypeAlias = "np.ma.MaskedArray[Any, np.dtype[np.int64]]"
@@ -178,6 +180,20 @@ def newest_audit_time(database: Database) -> str:
     """
     with database.reading() as connection:
         return str(connection.execute(select(func.max(AUDIT.c.at))).scalar_one())
+
+
+def newest_chain_head(database: Database) -> ChainHead:
+    """Return where this console's chain ends in the file.
+
+    Raises:
+        RecordsError: It has none.
+        DatabaseUnusable: The file cannot be read.
+    """
+    with database.reading() as connection:
+        head = newest_head(connection, database.uid, database.console_uid)
+    if head is None:
+        raise RecordsError(f"{database.path}: there is no audit chain")
+    return head
 
 
 def _session(connection: Connection, database: Database, uid: str) -> Row[Any]:

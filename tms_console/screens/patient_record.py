@@ -125,7 +125,7 @@ class PatientRecord:
         return Table(
             ("Measured", "Value", "On", "How", "Standing", "By", "Why corrected"),
             tuple(reversed(lines)),
-            (140, 80, 230, 200, 150, 120, 150),
+            (130, 100, 200, 200, 110, 120, 130),
             4,
             "No threshold was measured yet.",
         )

@@ -41,6 +41,9 @@ MOST_SHOWN = 200
 """Findings of a verification that are shown; the number of all is said."""
 NOBODY = "-"
 _TIMES = ("intensity_pct_mso", "planned_ns", "commanded_ns", "observed_ns")
+OPEN = "open"
+"""How a session that is not over is called in the list."""
+OUTCOME_COLUMN = 2
 SESSION_COLUMNS = ("When", "Patient", "End", "Given", "Unknown", "Device")
 SESSION_WIDTHS = (150, 150, 115, 70, 80, 110)
 
@@ -121,7 +124,7 @@ def sessions_table(trusted: Trusted, wall: str, role: Role, text: str = "") -> T
     if words:
         lines = [one for one in lines if _has(one, words)]
     empty = f"No session is found for {text.strip()!r}." if words else "No session is on record."
-    return Table(SESSION_COLUMNS, tuple(lines), SESSION_WIDTHS, 2, empty)
+    return Table(SESSION_COLUMNS, tuple(lines), SESSION_WIDTHS, OUTCOME_COLUMN, empty)
 
 
 def _has(line: Line, words: list[str]) -> bool:
@@ -133,7 +136,7 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
     begun, ended = session.begun, session.ended
     counts = (ended or {}).get("outcomes")
     outcomes: Mapping[str, Json] = counts if isinstance(counts, dict) else {}
-    state = "open" if ended is None else str(ended.get("state"))
+    state = OPEN if ended is None else str(ended.get("state"))
     unknown = str(outcomes.get("unknown", 0)) if ended else ""
     return Line(
         session.uid,
@@ -145,7 +148,7 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
             unknown,
             "simulated" if begun.get("simulated") else str(begun.get("device_model")),
         ),
-        {"completed": "good", "stopped": "note", "open": "note"}.get(state, "warn"),
+        {"completed": "good", "stopped": "note", OPEN: "note"}.get(state, "warn"),
     )
 
 

@@ -165,8 +165,8 @@ class EntryForm(Card):
         told = [Finding(problems[""], "bad")] if problems.get("") else []
         if at_fields:
             number = len(at_fields)
-            what = "One field is" if number == 1 else f"{number} fields are"
-            text = f"Nothing was written: {what} not as it can be; see the words below each."
+            what = "one field has" if number == 1 else f"{number} fields have"
+            text = f"Nothing was written: {what} to be mended; what is wrong stands below it."
             told.append(Finding(text, "warn"))
             at_fields[0].widget.setFocus(Qt.FocusReason.OtherFocusReason)
             self.area.ensureWidgetVisible(at_fields[0].widget)

@@ -5,13 +5,11 @@ What is checked, and what a backup is, is the records' own affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.verification import verify_accounts
@@ -19,50 +17,30 @@ from tms_console.records.backup import Copy, back_up
 from tms_console.records.verify import verify
 from tms_console.screens.records import CheckScreen, check_screen
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.long_work import LongWork, Step
 from tms_console.ui.parts import Card, Finding, button, fill, words
 from tms_console.ui.theme import SPACE
-
-_STEPS = 1000
-_T = TypeVar("_T")
-
-
-class Cancelled(Exception):
-    """Somebody does not want to wait any longer."""
 
 
 class RecordChecks(QWidget):
     """Two cards: is the record as it was written, and is there a copy of it."""
 
-    _moved = Signal(int, int)
-
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bridge, self._unwanted = bridge, False
+        self._bridge = bridge
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2 * SPACE)
-        column.addWidget(self._progress())
+        self.progress = LongWork(bridge)
+        self.cancel = self.progress.cancel
+        column.addWidget(self.progress)
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
         row.addWidget(self._check(), 3)
         row.addWidget(self._backup(), 2)
         column.addLayout(row, 1)
-        self._moved.connect(self._show_moved)
-        self._busy("")
-
-    def _progress(self) -> QWidget:
-        self.progress = QWidget()
-        row = QHBoxLayout(self.progress)
-        row.setContentsMargins(0, 0, 0, 0)
-        self.doing = words("", "strong", wraps=False)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, _STEPS)
-        self.bar.setAccessibleName("Progress")
-        self.cancel = button("Cancel", self._cancel)
-        row.addWidget(self.doing)
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.cancel)
-        return self.progress
+        self.progress.busy_changed.connect(self._show_busy)
+        self._show_busy()
 
     def _check(self) -> Card:
         card = Card("Verification")
@@ -101,8 +79,7 @@ class RecordChecks(QWidget):
         """Say when the last backup was made; offer one if it is due."""
         self.due.setText(sentence)
         self.copy.setProperty("kind", "primary" if due else "")
-        self.verify.setEnabled(self._bridge.may(Permission.VERIFY_RECORDS))
-        self.copy.setEnabled(self._bridge.may(Permission.MAKE_BACKUP))
+        self._show_busy(self.progress.busy)
 
     # Long work
 
@@ -112,10 +89,10 @@ class RecordChecks(QWidget):
         station = self._bridge.station
         path, anchor = station.database.path, station.anchor.public
 
-        def work() -> CheckScreen:
-            return check_screen(verify(path, self._step), verify_accounts(path, anchor))
+        def work(step: Step) -> CheckScreen:
+            return check_screen(verify(path, step), verify_accounts(path, anchor))
 
-        self._start("Verifying the record ...", work, self.show_check, self._check_failed)
+        self.progress.start("Verifying the record ...", work, self.show_check, self._check_failed)
 
     @Slot()
     def start_backup(self) -> None:
@@ -124,54 +101,16 @@ class RecordChecks(QWidget):
         folder = Path(self.folder.text().strip()).expanduser()
         name = f"{station.database.path.stem}-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.db"
 
-        def work() -> Copy:
+        def work(step: Step) -> Copy:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return back_up(
-                station.database.path, folder / name, progress=self._step, wall=station.wall
-            )
+            return back_up(station.database.path, folder / name, progress=step, wall=station.wall)
 
-        self._start("Copying and verifying ...", work, self.show_copy, self._copy_failed)
+        self.progress.start("Copying and verifying ...", work, self.show_copy, self._copy_failed)
 
-    def _start(
-        self,
-        doing: str,
-        work: Callable[[], _T],
-        then: Callable[[_T], None],
-        failed: Callable[[str], None],
-    ) -> None:
-        self._unwanted = False
-        self._busy(doing)
-
-        def done(result: _T) -> None:
-            self._busy("")
-            then(result)
-
-        def not_done(error: Exception) -> None:
-            self._busy("")
-            failed("It was cancelled." if isinstance(error, Cancelled) else str(error))
-
-        self._bridge.long_work.run(self, work, done, not_done)
-
-    def _step(self, done: int, total: int) -> None:
-        """Called in the thread of the work."""
-        if self._unwanted or self._bridge.closing.is_set():
-            raise Cancelled
-        self._moved.emit(done, total)
-
-    @Slot(int, int)
-    def _show_moved(self, done: int, total: int) -> None:
-        self.bar.setValue(_STEPS * done // max(total, 1))
-
-    def _cancel(self) -> None:
-        self._unwanted = True
-        self.doing.setText("Cancelling ...")
-
-    def _busy(self, doing: str) -> None:
-        self.progress.setVisible(bool(doing))
-        self.doing.setText(doing)
-        self.bar.setValue(0)
-        self.verify.setEnabled(not doing and self._bridge.may(Permission.VERIFY_RECORDS))
-        self.copy.setEnabled(not doing and self._bridge.may(Permission.MAKE_BACKUP))
+    @Slot(bool)
+    def _show_busy(self, busy: bool = False) -> None:
+        self.verify.setEnabled(not busy and self._bridge.may(Permission.VERIFY_RECORDS))
+        self.copy.setEnabled(not busy and self._bridge.may(Permission.MAKE_BACKUP))
 
     # What came of it
 

@@ -137,6 +137,7 @@ class PatientsPage(Page):
         self.tabs.setSpacing(SPACE // 2)
         record.body.addLayout(self.tabs)
         self.table = WordsView("Record of the patient", self.bridge.tokens)
+        self.table.wrap_rows()
         record.body.addWidget(self.table, 1)
         self.nothing = words("", "muted")
         record.add(self.nothing)
@@ -159,6 +160,7 @@ class PatientsPage(Page):
             "Take the chosen threshold back",
         )
         row.addWidget(self.done, 1)
+        row.addStretch(0)
         for one in (self.take_back, self.correct, self.record_entry):
             row.addWidget(one)
         return row
@@ -282,6 +284,8 @@ class PatientsPage(Page):
         if self._shown is None:
             return
         self._section = title
+        for tab in self._group.buttons():
+            tab.setChecked(tab.accessibleName() == title)
         table = dict(self._shown.sections)[title]
         self.table.show_table(table, self.bridge.tokens)
         self.table.setAccessibleName(f"{title} of {self._shown.name}")

@@ -19,6 +19,8 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.trust import Trusted
 from tms_console.records.upkeep import backup_due, newest_backup
 from tms_console.screens.records import (
+    OPEN,
+    OUTCOME_COLUMN,
     SessionDetail,
     audit_table,
     session_detail,
@@ -30,11 +32,13 @@ from tms_console.ui.lateness import LatenessPlot
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Fact, Finding, Message, button, fill, words
 from tms_console.ui.record_checks import RecordChecks
+from tms_console.ui.record_export import RecordExport
 from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
 
-SESSIONS, AUDIT, CHECKS = "Sessions", "Audit trail", "Check and backup"
+SESSIONS, EXPORT, AUDIT, CHECKS = "Sessions", "Export", "Audit trail", "Check and backup"
+TABS = (SESSIONS, EXPORT, AUDIT, CHECKS)
 TYPED_MS = 200
 DETAIL_PX = 420
 
@@ -54,7 +58,7 @@ class RecordsPage(Page):
         self.tabs.setSpacing(SPACE // 2)
         self._group = QButtonGroup(self)
         self._buttons = {}
-        for name in (SESSIONS, AUDIT, CHECKS):
+        for name in TABS:
             made = button(name, partial(self.show_tab, name), "tab")
             made.setCheckable(True)
             self._group.addButton(made)
@@ -69,7 +73,8 @@ class RecordsPage(Page):
         self.column.addLayout(self.failure)
         self.pages = QStackedWidget()
         self.checks = RecordChecks(bridge)
-        for one in (self._sessions(), self._audit(), self.checks):
+        self.export = RecordExport(bridge)
+        for one in (self._sessions(), self.export, self._audit(), self.checks):
             self.pages.addWidget(one)
         self.column.addWidget(self.pages, 1)
         self._typed = QTimer(self)
@@ -149,7 +154,7 @@ class RecordsPage(Page):
         """Show the last tab that who is logged in may see."""
         self._in_view = True
         may_read = self.bridge.may(Permission.READ_SESSIONS)
-        for name in (SESSIONS, AUDIT):
+        for name in (SESSIONS, EXPORT, AUDIT):
             self._buttons[name].setVisible(may_read)
         self.show_tab(self._tab if may_read else CHECKS)
 
@@ -163,7 +168,7 @@ class RecordsPage(Page):
         """Show one part of the page."""
         self._tab = name
         self._buttons[name].setChecked(True)
-        self.pages.setCurrentIndex((SESSIONS, AUDIT, CHECKS).index(name))
+        self.pages.setCurrentIndex(TABS.index(name))
         self.search.setVisible(name == SESSIONS)
         self.say_subtitle("")  # what it said was of the other part
         self.look()
@@ -182,6 +187,8 @@ class RecordsPage(Page):
             self._read_sessions()
         elif self._tab == AUDIT:
             self._read_audit(None)
+        elif self._tab == EXPORT:
+            self._show_export()
         else:
             self._read_due()
 
@@ -194,6 +201,12 @@ class RecordsPage(Page):
             return sessions_table(trusted, wall, login.role, text)
 
         self.bridge.read(self, build, self.show_sessions, self.show_failure)
+
+    def _show_export(self) -> None:
+        line, lines = self.table.chosen, self.table.words.table.lines
+        over = [one for one in lines if one.cells[OUTCOME_COLUMN] != OPEN]
+        chosen = line.key if line is not None and line in over else ""
+        self.export.open(chosen, [one.key for one in over])
 
     def _read_audit(self, before: int | None) -> None:
         database = self.bridge.station.database
