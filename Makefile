@@ -4,6 +4,7 @@ BIN := .venv/bin
 N ?= 200
 REAL_TIME ?= 20
 SEED ?= 0
+MINUTES ?= 1
 THRESHOLD ?= 45
 # three at a time on two cores: many tests wait for real processes
 PYTEST_OPTIONS ?= -n 3 --dist worksteal
@@ -15,7 +16,7 @@ ifdef COVERAGE
 COVERAGE_OPTIONS := --cov --cov-report=
 endif
 
-.PHONY: demo test lint bench crash-test screenshots constraints clean
+.PHONY: demo test lint bench crash-test monkey screenshots constraints clean
 
 demo: .venv/.ready ## a throw-away clinic in a window; without a display, one session in the terminal
 	@if $(BIN)/python -c "import sys; from tms_console.ui.display import why_no_window as why; \
@@ -53,6 +54,10 @@ bench: .venv/.ready ## timing, durability, size and start-up, beside this machin
 
 crash-test: .venv/.ready ## kills N sessions at random instants, REAL_TIME of them in real time
 	@$(BIN)/python -m tests.crash $(N) --real-time $(REAL_TIME) --seed $(SEED)
+
+monkey: .venv/.ready ## clicks and types at random for MINUTES, from SEED; REPLAY=FILE does a log again
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -X faulthandler -m tests.monkey --minutes $(MINUTES) \
+	  --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY) --log $(REPLAY).again)
 
 constraints: ## writes the exact versions of a fresh install that passes
 	@folder=$$(mktemp -d) && $(PYTHON) -m venv $$folder \

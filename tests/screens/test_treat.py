@@ -16,6 +16,7 @@ from tms_console.clinic.adverse_event import AdverseEvent, What
 from tms_console.clinic.adverse_events import record_adverse_event
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.thresholds import record_threshold
+from tms_console.clock import RealClock
 from tms_console.delivery.aftermath import settle_left_open
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.order import EmulatorOrder
@@ -319,7 +320,7 @@ def test_the_number_of_a_pulse_tells_where_reading_goes_on(ready: Ready) -> None
 
 
 def test_nothing_left_open_settles_to_nothing(ready: Ready) -> None:
-    assert settle_left_open(ready.station) == ()
+    assert settle_left_open(ready.station, RealClock()) == ()
 
 
 def test_a_physician_may_order_too_and_qa_is_refused(ready: Ready) -> None:

@@ -18,7 +18,7 @@ from tests.accounts.tampering import copy_of
 from tests.delivery.treatments import FRESH_FOR_S, Ready, _read, _write, make_unrelated
 from tms_console.accounts.idle import LockTimer
 from tms_console.accounts.station import open_station
-from tms_console.delivery.order import EmulatorOrder
+from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.records.database import Purpose
 from tms_console.ui.app import Window, application
 from tms_console.ui.bridge import Bridge, ChosenDevice
@@ -129,11 +129,12 @@ def treating(
     folder: Path,
     *,
     purpose: Purpose = Purpose.DEMO,
-    device: EmulatorOrder | None = None,
+    device: EmulatorOrder | PortOrder | None = None,
+    ready: Ready | None = None,
 ) -> Iterator[Treating]:
     """Show the Treat page in a whole window, offscreen, with the delivering process."""
     application()
-    ready = practice(folder, purpose)
+    ready = ready or practice(folder, purpose)
     chosen = ChosenDevice(device or EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
     window = Window(Bridge(ready.station, chosen))
     try:

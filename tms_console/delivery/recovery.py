@@ -13,6 +13,8 @@ from drivers.interface import Clock
 from drivers.registry import try_disarm
 from tms_console.accounts.envelope import envelope_of
 from tms_console.accounts.errors import NotTrusted
+from tms_console.records.audit import Wall
+from tms_console.records.canonical import utc_now_text
 from tms_console.records.database import open_database
 from tms_console.records.errors import DatabaseUnusable, SessionLockTaken
 from tms_console.records.left_behind import port_to_disarm
@@ -59,7 +61,9 @@ def recover(database: Path, clock: Clock) -> Recovery:
         return recover_locked(database, lock, clock)
 
 
-def recover_locked(database: Path, lock: SessionLock, clock: Clock) -> Recovery:
+def recover_locked(
+    database: Path, lock: SessionLock, clock: Clock, wall: Wall = utc_now_text
+) -> Recovery:
     """Do the same under a session lock that is held already.
 
     Raises:
@@ -71,7 +75,7 @@ def recover_locked(database: Path, lock: SessionLock, clock: Clock) -> Recovery:
         envelope = envelope_of(opened)
     except NotTrusted as error:
         raise DatabaseUnusable(f"{database}: {error}") from error
-    return Recovery(" ".join(words), reconcile(opened, lock, envelope=envelope))
+    return Recovery(" ".join(words), reconcile(opened, lock, wall=wall, envelope=envelope))
 
 
 def _left_armed(database: Path) -> list[tuple[str, str]]:

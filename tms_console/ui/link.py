@@ -36,6 +36,17 @@ SILENT_AFTER_S = 2.0
 GIVEN_UP_AFTER_S = 5.0
 """After so long, or as soon as Stop is wanted, it is ended, and its successor disarms."""
 
+DEATHS_SAID = 3
+"""So many processes in a row that never came up are said."""
+
+LONGEST_WAIT_S = 10
+"""The longest wait before the next one."""
+
+CANNOT_START = (
+    "The delivering process does not start, so nothing can be given. It is tried again and again; "
+    "if it stays so, start the program anew."
+)
+
 OWN_BUTTON = "If in doubt, press the stimulator's own stop button."
 
 
@@ -88,16 +99,29 @@ class DeliveryLink(QObject):
         self._beat = QTimer(self)
         self._beat.setInterval(round(BEAT_EVERY_S * 1000))
         self._beat.timeout.connect(self._send_beat)
+        self._to_disarm: tuple[str, str] | None = None
+        self._deaths = 0
+        self._restart = QTimer(self)
+        self._restart.setSingleShot(True)
+        self._restart.timeout.connect(self._start)
 
     def open(self) -> None:
         """Start the delivering process, if it is not there."""
         if self._client is None:
-            self._client = DeliveryClient(self._heard.emit, self._died.emit)
+            self._start()
             self._beat.start()
+
+    @Slot()
+    def _start(self) -> None:
+        """Start a process; its first act is to disarm what one before it may have left armed."""
+        self._client = DeliveryClient(
+            self._heard.emit, self._died.emit, disarm_first=self._to_disarm
+        )
 
     def close(self) -> None:
         """End the delivering process, which ends any session."""
         self._beat.stop()
+        self._restart.stop()
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -106,6 +130,11 @@ class DeliveryLink(QObject):
     def running(self) -> bool:
         """True while a session exists that Stop could concern."""
         return self.view.running
+
+    @property
+    def disarming(self) -> bool:
+        """True from a delivering process's death until its successor has seen to the port."""
+        return self._to_disarm is not None
 
     def begin(self, order: SessionOrder) -> None:
         """Give an order to the delivering process."""
@@ -182,7 +211,11 @@ class DeliveryLink(QObject):
         match message:
             case pipe.Challenged(challenge):
                 self.challenge = challenge
-            case pipe.Ready(_, _, disarmed) if disarmed:
+            case pipe.Ready(_, _, disarmed):
+                self._deaths = 0
+                if not disarmed:
+                    return
+                self._to_disarm = None
                 told = dict.fromkeys((*self.view.lost, disarmed, OWN_BUTTON))
                 self._show(replace(self.view, lost=tuple(told)))
             case pipe.Began(uid, checks):
@@ -209,13 +242,23 @@ class DeliveryLink(QObject):
 
     @Slot(int)
     def _die(self, status: int) -> None:
-        """The delivering process is gone: at once another one, whose first act is to disarm."""
-        dead, self._client = self._client, None
+        """The delivering process is gone: at once another one, whose first act is to disarm.
+
+        One that dies before it is up is started again more and more slowly, and that is said.
+        """
+        dead, self._client, self.challenge = self._client, None, None
         how, self._given_up = self._given_up or f"ended unexpectedly (status {status})", ""
         order = self.view.order if self.view.running else None
         port = order.device if order is not None else None
         disarm = (port.driver, port.port) if isinstance(port, PortOrder) else None
-        self._client = DeliveryClient(self._heard.emit, self._died.emit, disarm_first=disarm)
+        self._to_disarm = disarm or self._to_disarm
+        self._deaths += 1
+        if self._deaths == 1:
+            self._start()
+        else:
+            self._restart.start(1000 * min(2 ** (self._deaths - 2), LONGEST_WAIT_S))
+        if self._deaths == DEATHS_SAID:
+            self._show(replace(self.view, lost=(*self.view.lost, CANNOT_START, OWN_BUTTON)))
         if order is not None:
             words = (
                 f"The delivering process {how} during the session.",

@@ -361,6 +361,9 @@ class Shell(QMainWindow):
         self._bridge.set_login(None)
 
     def _toggle_theme(self) -> None:
+        if self._bridge.link.running:  # every widget is drawn anew: the heartbeat would miss beats
+            self.show_problem("The colours can be changed when the session is over.")
+            return
         other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
         self._bridge.set_theme(other)
 

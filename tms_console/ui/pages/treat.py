@@ -17,6 +17,7 @@ from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
+from tms_console.clock import RealClock
 from tms_console.delivery.aftermath import settle_left_open
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
@@ -238,7 +239,8 @@ class TreatPage(Page):
             return
         match screen:
             case LeftOpen():
-                self._settle()
+                if not self.bridge.link.disarming:  # one at a time at the port; it says when
+                    self._settle()
             case NothingToGive():
                 self._tell(screen.title, screen.sentence, (screen.action, screen.page))
             case AfterScreen():
@@ -256,7 +258,7 @@ class TreatPage(Page):
         station = self.bridge.station
         self.bridge.worker.run(
             self,
-            lambda: settle_left_open(station),
+            lambda: settle_left_open(station, RealClock()),
             self._settled_now,
             lambda error: self._settled_now((str(error),)),
         )
@@ -398,6 +400,7 @@ class TreatPage(Page):
         elif view.lost != self._loud[: len(view.lost)]:
             self._loud = view.lost
             self.after.show_loud(self._loud)
+            self.look_if_shown()  # it was disarmed: now the record can be settled
 
     def _over(self, view: SessionView) -> None:
         """A session ended, or never began: show what came of it."""

@@ -1,0 +1,66 @@
+"""The window's end of the delivering process, when that does not even start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QTimer
+from pytestqt.qtbot import QtBot
+
+from tms_console.delivery import pipe
+from tms_console.delivery.order import PortOrder, SessionOrder
+from tms_console.ui import link as links
+from tms_console.ui.link import CANNOT_START, DeliveryLink, SessionView
+
+PORT = PortOrder(driver="magpro", port="localhost:1")
+
+
+class StillBorn:
+    """A delivering process that ends before it has said anything."""
+
+    started: list[tuple[str, str] | None] = []  # noqa: RUF012 - emptied by each test
+    pid = 0
+    silent_s = 0.0
+
+    def __init__(
+        self,
+        heard: Callable[[pipe.Message], None],
+        died: Callable[[int], None],
+        *,
+        disarm_first: tuple[str, str] | None = None,
+    ) -> None:
+        del heard
+        self.started.append(disarm_first)
+        QTimer.singleShot(0, lambda: died(1))
+
+    def send(self, command: pipe.Command) -> bool:
+        del command
+        return False
+
+    def close(self) -> int:
+        return 1
+
+
+def test_a_process_that_never_comes_up_is_said_and_the_disarm_is_not_forgotten(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its successor, and every one after it, must still begin with the disarm."""
+    monkeypatch.setattr(links, "DeliveryClient", StillBorn)
+    StillBorn.started.clear()
+    order = SessionOrder(
+        kind="rehearsal",
+        digest="0" * 64,
+        authority_uid="a",
+        database="b",
+        device=PORT,
+        actor="c",
+    )
+    link = DeliveryLink()
+    link.view = SessionView(order=order, running=True)
+    link.open()
+    qtbot.waitUntil(lambda: CANNOT_START in link.view.lost, timeout=20_000)
+    assert not link.view.running
+    assert StillBorn.started == [None, (PORT.driver, PORT.port), (PORT.driver, PORT.port)]
+    link.close()
+    assert not link._restart.isActive()
