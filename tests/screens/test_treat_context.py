@@ -16,6 +16,7 @@ from tests.delivery.treatments import Ready, ago, make_ready
 from tms_console.clinic.adverse_event import AdverseEvent, What
 from tms_console.clinic.adverse_events import record_adverse_event
 from tms_console.clinic.positioning import Method, Positioning, record_positioning
+from tms_console.clock import RealClock
 from tms_console.delivery.aftermath import IN_ANOTHER_WINDOW, settle_left_open
 from tms_console.records.left_behind import UnsavedHeader, unsaved_path
 from tms_console.records.operations import EndSession
@@ -100,9 +101,9 @@ def test_the_coil_goes_where_it_was_put_last(ready: Ready) -> None:
 
 def test_a_session_that_nobody_closed_is_settled_and_told(ready: Ready) -> None:
     cut_off(ready, EndSession)
-    (sentence,) = settle_left_open(ready.station)
+    (sentence,) = settle_left_open(ready.station, RealClock())
     assert "was cut off and is now interrupted: 18 pulses delivered" in sentence
-    assert settle_left_open(ready.station) == ()
+    assert settle_left_open(ready.station, RealClock()) == ()
     uid = sentence.split()[1]
     screen = after(ready, uid)
     assert screen.headline == "Interrupted"
@@ -123,14 +124,14 @@ def test_before_it_is_settled_its_end_is_not_on_record(ready: Ready) -> None:
 def test_a_session_of_another_window_is_left_alone(ready: Ready) -> None:
     cut_off(ready, EndSession)
     with SessionLock.acquire(ready.station.database.path):
-        assert settle_left_open(ready.station) == (IN_ANOTHER_WINDOW,)
-    assert len(settle_left_open(ready.station)) == 1
+        assert settle_left_open(ready.station, RealClock()) == (IN_ANOTHER_WINDOW,)
+    assert len(settle_left_open(ready.station, RealClock())) == 1
 
 
-def test_a_port_that_may_be_armed_is_disarmed_by_the_delivering_process_first(
+def test_a_port_that_cannot_be_disarmed_is_said_first_and_tried_at_the_next_start(
     ready: Ready,
 ) -> None:
-    """The window owns no port: it says so, and settles nothing."""
+    """The record is settled all the same; what may be armed is noted beside it."""
     cut_off(ready, EndSession)
     database = ready.station.database
     with ready.trusting() as trusted:
@@ -138,9 +139,13 @@ def test_a_port_that_may_be_armed_is_disarmed_by_the_delivering_process_first(
     header = UnsavedHeader(uid, database.uid, database.console_uid, ago(), "/dev/ttyX", "magpro")
     unsaved_path(database.path).write_text(json.dumps(asdict(header)) + "\n", encoding="utf-8")
 
-    (sentence,) = settle_left_open(ready.station)
+    first, second = settle_left_open(ready.station, RealClock())
 
-    assert "/dev/ttyX" in sentence
-    assert "look at the stimulator itself" in sentence
+    assert "/dev/ttyX could not be disarmed" in first
+    assert "own stop button" in first
+    assert "tried again at the next start" in first
+    assert "is now interrupted" in second
     with ready.trusting() as trusted:
-        assert trusted.sessions[uid].ended is None
+        assert trusted.sessions[uid].ended is not None
+    (again,) = settle_left_open(ready.station, RealClock())
+    assert "/dev/ttyX could not be disarmed" in again
