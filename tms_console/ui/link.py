@@ -6,6 +6,7 @@ not answer stops beating, and the session ends.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -130,6 +131,17 @@ class DeliveryLink(QObject):
     def running(self) -> bool:
         """True while a session exists that Stop could concern."""
         return self.view.running
+
+    @property
+    def treated_uid(self) -> str:
+        """Whom the running session of treatment is for, "" if none runs; a rehearsal is nobody's.
+
+        Not whom the pages show: somebody may look at another patient meanwhile.
+        """
+        order = self.view.order
+        if not self.view.running or order is None or order.start_order is None:
+            return ""
+        return str(json.loads(order.start_order.content)["patient_uid"])
 
     @property
     def disarming(self) -> bool:

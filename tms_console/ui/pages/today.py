@@ -83,7 +83,7 @@ class TodayPage(Page):
     def look(self) -> None:
         """Read who is due."""
         physician = self.bridge.may(Permission.APPROVE_PRESCRIPTION)
-        running = self.bridge.patient_uid if self.bridge.link.running else ""
+        running = self.bridge.link.treated_uid
 
         database = self.bridge.station.database
 

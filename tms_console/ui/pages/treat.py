@@ -47,6 +47,7 @@ from tms_console.ui.treat_settling import Settling
 LOOK_AGAIN_MS = 30_000
 """What is true before a session goes stale by itself: checks are of the last hour."""
 ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
+REHEARSES = ("Go to QA", "qa")
 NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
 
 Screen = BeforeScreen | AfterScreen | NothingToGive | LeftOpen
@@ -129,7 +130,7 @@ class TreatPage(Page):
     def entered(self) -> None:
         """Show the running session, or read what is to be done."""
         self._shown = True
-        if self.session.of is not None and self.bridge.link.running:
+        if self.session.of is not None and self.bridge.link.treated_uid:
             self.bridge.set_patient(self.session.of.patient_uid)
             if self.stack.currentWidget() is not self.seizure:
                 self._show(self.during)
@@ -197,6 +198,8 @@ class TreatPage(Page):
         """Read what is to be done for the chosen patient."""
         uid, login = self.bridge.patient_uid, self.bridge.login
         if self.bridge.link.running or login is None:
+            if login is not None and not self.bridge.link.treated_uid:
+                self._tell("A rehearsal is running", "Nobody is treated meanwhile.", REHEARSES)
             return
         if not uid:
             self._tell(
@@ -387,6 +390,8 @@ class TreatPage(Page):
     def show_session(self, view: SessionView) -> None:
         """Follow a session of treatment, whatever page is in view."""
         if view.order is None or view.order.kind != "treatment" or self.session.of is None:
+            if not view.running and self.stack.currentWidget() is self.message:
+                self.look_if_shown()  # a rehearsal was in the way
             return
         if view.running:
             if self._ended is not view.order and self.stack.currentWidget() is not self.seizure:
