@@ -323,7 +323,10 @@ def _whoever_is_ready(studio: Studio, *names: str) -> str:
     with station.trusting() as trusted:
         day = today_screen(trusted, station.wall(), running_patient="", physician=False)
     ready = {one.name for one in day.rows if one.status == "ready"}
-    return next(name for name in names for one in ready if one.startswith(name))
+    for name in names:
+        if any(one.startswith(name) for one in ready):
+            return name
+    raise LookupError(f"nobody of {names} is due now; ready are {ready}")
 
 
 def _start(studio: Studio, name: str) -> None:

@@ -37,6 +37,7 @@ ON = {
     "note": ("panel", "ground", "note_ground"),
     "on_accent": ("accent",),
     "on_warn": ("warn",),
+    "on_pause": ("pause",),
     "on_stop": ("stop",),
 }  # fmt: skip
 

@@ -19,8 +19,8 @@ WRAPPED_ROWS, MEASURED_ROWS = 120, 300
 """Rows of longer tables are all of one height; later rows of longer ones are not measured."""
 READING = "Reading the record ..."
 ROW_PX = 34
-PAD_PX = 26
-"""What a cell has beside its words."""
+PAD_PX = 27
+"""What a cell has beside its words, and a little, so that what fits is not wrapped."""
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -189,7 +189,7 @@ class WordsView(QTableView):
         """Return the height of a row whose words wrap; Qt's own hint forgets the padding."""
         measure, wraps = self.fontMetrics(), Qt.TextFlag.TextWordWrap
         heights = (
-            measure.boundingRect(0, 0, width - PAD_PX, ROW_PX, wraps, text).height()
+            measure.boundingRect(0, 0, width - PAD_PX + 4, ROW_PX, wraps, text).height()
             for text, width in zip(line.cells, widths, strict=True)
         )
         return max(ROW_PX, max(heights) + ROW_PX - measure.height())

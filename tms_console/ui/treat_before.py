@@ -9,7 +9,7 @@ import math
 from fractions import Fraction
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -60,8 +60,10 @@ class ItemRow(QWidget):
         row.addWidget(mark)
         column = QVBoxLayout()
         column.setSpacing(1)
+        column.addStretch(1)
         column.addWidget(words(item.title, "strong", wraps=False))
         column.addWidget(words(breakable(item.sentence), "small"))
+        column.addStretch(1)
         row.addLayout(column, 1)
         self.setAccessibleName(f"{item.title}: {item.sentence}")
         self.action = None
@@ -151,11 +153,16 @@ class BeforePart(QWidget):
             area.column.addWidget(card)
         area.column.addStretch(1)
         column.addWidget(area, 1)
-        start = QVBoxLayout()
-        start.setContentsMargins(0, 0, SCROLLED_PX, 0)  # as wide as the cards above
-        start.addWidget(self._start_card())
-        column.addLayout(start)
+        self._below = QVBoxLayout()
+        self._below.addWidget(self._start_card())
+        area.verticalScrollBar().rangeChanged.connect(self._keep_width)
+        column.addLayout(self._below)
         return right
+
+    @Slot(int, int)
+    def _keep_width(self, _least: int, most: int) -> None:
+        """Keep the card below as wide as the cards above, whether these scroll or not."""
+        self._below.setContentsMargins(0, 0, SCROLLED_PX if most > 0 else 0, 0)
 
     def _start_card(self) -> QWidget:
         self.start_card = Card()

@@ -274,7 +274,7 @@ class DuringPart(QWidget):
         for one in (self.ring, self.strip, self.raster):
             one.show_theme(tokens)
         self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
-        self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_warn"))
+        self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_pause"))
 
     def show_screen(self, screen: DuringScreen, tokens: Tokens) -> None:
         """Show this moment in place of the last."""
