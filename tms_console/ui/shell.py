@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from tms_console.delivery.pipe import Over
+from tms_console.records.database import Purpose
 from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
@@ -281,7 +282,8 @@ class Shell(QMainWindow):
     def show_device(self) -> None:
         """Show which stimulator a session would use, and whether it is simulated."""
         device = self._bridge.device
-        self.band.setVisible(device.simulated)
+        made_up = self._bridge.station.database.purpose is not Purpose.CLINIC
+        self.band.setVisible(device.simulated or made_up)  # no real one is ever armed with it
         word = "simulated" if device.simulated else "REAL"
         self.device_chip.show_text(
             f"{device.name} · {word}", "warn" if device.simulated else "good"
