@@ -367,7 +367,6 @@ def _stopped(studio: Studio) -> None:
     studio.save("treat-stopped-ready")
     _start(studio, "treat-stopped")
     _until(studio, "delivering", 65)
-    QTest.qWait(900)
     studio.save("treat-stopped-during")
     treat.during.less.click()
     taps = {one.text(): one for one in treat.during.findChildren(QPushButton)}
