@@ -11,6 +11,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -157,8 +158,14 @@ class Shell(QMainWindow):
 
     def _message_line(self) -> QWidget:
         self.message = QWidget()
-        row = QHBoxLayout(self.message)
-        row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        place = QHBoxLayout(self.message)
+        place.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
+        told = QFrame()
+        told.setProperty("alerts", True)
+        told.setProperty("state", "bad")
+        place.addWidget(told)
+        row = QHBoxLayout(told)
+        row.setContentsMargins(12, 4, 4, 4)
         self.message_text = words("", "strong", "bad")
         row.addWidget(self.message_text, 1)
         row.addWidget(button("Understood", self.message.hide, "quiet", "Close this message"))
