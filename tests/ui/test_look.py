@@ -220,3 +220,18 @@ def test_a_hold_shows_above_the_page_as_soon_as_it_is_on_record(
     finally:
         window.close()
         window.deleteLater()
+
+
+def test_rows_that_fit_their_content_are_as_high_as_their_words(qtbot: QtBot) -> None:
+    application().setStyleSheet(style_sheet(DARK))
+    view = WordsView("A table", DARK)
+    qtbot.addWidget(view)
+    view.resize(500, 300)
+    view.wrap_rows()
+    cells = ("left eyelid during trains and a while after each of them", "by J. Meyer " * 9)
+    view.show_table(Table(("In words", "By"), (Line("a", cells),), (9, 9)), DARK)
+    view.show()
+    measure, wraps = view.fontMetrics(), Qt.TextFlag.TextWordWrap
+    for column, text in enumerate(cells):
+        width = view.columnWidth(column) - PAD_PX
+        assert view.rowHeight(0) > measure.boundingRect(0, 0, width, 1, wraps, text).height()

@@ -185,6 +185,14 @@ class WordsView(QTableView):
             for row, line in enumerate(table.lines):
                 self.setRowHeight(row, self._height(line, got))
 
+    def sizeHintForRow(self, row: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that a row needs, padding counted."""
+        lines = self.words.table.lines
+        if row >= len(lines) or not self.words.table.widths:
+            return super().sizeHintForRow(row)
+        widths = [self.columnWidth(one) for one in range(len(lines[row].cells))]
+        return self._height(lines[row], widths)
+
     def _height(self, line: Line, widths: Sequence[int]) -> int:
         """Return the height of a row whose words wrap; Qt's own hint forgets the padding."""
         measure, wraps = self.fontMetrics(), Qt.TextFlag.TextWordWrap
