@@ -71,6 +71,16 @@ def test_a_rest_says_what_is_left_when_it_ends_and_when_the_next_train_comes() -
     assert (screen.heard, screen.heard_state) == ("5.0 s ago", "warn")
 
 
+def test_a_train_that_is_given_pulse_by_pulse_rests_for_no_pulse() -> None:
+    of, at = session("lf1-right"), Moment(104 * S, WALL, (42,))
+    amid = snapshot(planned=of.pulses, delivered=4, train=1, trains=1, next_due_ns=105 * S)
+    screen = during_screen(of, amid, at)
+    assert (screen.word, screen.train_next) == ("DELIVERING", "next pulse in 1.0 s")
+    first = during_screen(of, replace(amid, delivered=0), at)
+    assert (first.word, first.train_next) == ("RESTING", "next train in 1.0 s")
+    assert during_screen(of, replace(amid, state="paused"), at).word == "PAUSED"
+
+
 def test_before_the_first_snapshot_the_whole_session_is_to_come() -> None:
     screen = during_screen(session(), None, Moment(0, WALL, (42,)))
     assert (screen.word, screen.pulses, screen.left) == ("STARTING", 0, "3:12")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStyle, QStyleOptionButton
 from pytestqt.qtbot import QtBot
 
-from tests.delivery.treatments import Ready, make_ready
+from tests.delivery.treatments import Ready, make_ready, make_unrelated
 from tests.ui.decisions import OFFSCREEN
+from tms_console.clinic.adverse_event import AdverseEvent, What
+from tms_console.clinic.adverse_events import record_adverse_event
 from tms_console.clinic.patients import PatientDetails, Sex, add_patient
-from tms_console.delivery.order import EmulatorOrder
+from tms_console.delivery.order import EmulatorOrder, PortOrder
+from tms_console.records.database import Purpose
 from tms_console.screens.tables import Line, Table
 from tms_console.ui.app import Window, application
 from tms_console.ui.bridge import Bridge, ChosenDevice
@@ -37,6 +41,7 @@ ON = {
     "note": ("panel", "ground", "note_ground"),
     "on_accent": ("accent",),
     "on_warn": ("warn",),
+    "on_pause": ("pause",),
     "on_stop": ("stop",),
 }  # fmt: skip
 
@@ -129,9 +134,9 @@ def window_of(ready: Ready) -> Window:
 
 
 def test_the_frame_shows_alerts_in_full_and_nothing_of_an_earlier_login_or_page(
-    qtbot: QtBot, tmp_path: object
+    qtbot: QtBot, tmp_path: Path
 ) -> None:
-    ready = make_ready(tmp_path)  # type: ignore[arg-type]
+    ready = make_ready(tmp_path)
     alert = "bupropion 300 mg in the morning lowers the seizure threshold; ask for the last dose"
     details = PatientDetails("Rivera", "1981-03-14", Sex.FEMALE, "0045120077", alerts=(alert,))
     uid = add_patient(ready.station, ready.technician, details)
@@ -159,9 +164,9 @@ def test_the_frame_shows_alerts_in_full_and_nothing_of_an_earlier_login_or_page(
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=["dark", "light"])
 def test_the_words_on_stop_in_the_frame_are_not_cut(
-    qtbot: QtBot, tmp_path: object, theme: Tokens
+    qtbot: QtBot, tmp_path: Path, theme: Tokens
 ) -> None:
-    ready = make_ready(tmp_path)  # type: ignore[arg-type]
+    ready = make_ready(tmp_path)
     window = window_of(ready)
     try:
         window.bridge.set_theme(theme)
@@ -177,3 +182,56 @@ def test_the_words_on_stop_in_the_frame_are_not_cut(
     finally:
         window.close()
         window.deleteLater()
+
+
+@pytest.mark.usefixtures("qtbot")
+def test_a_demonstration_says_simulated_even_if_a_real_port_is_chosen(tmp_path: Path) -> None:
+    ready = make_unrelated(tmp_path / "first", Purpose.DEMO)
+    window = window_of(ready)
+    try:
+        order = PortOrder(driver="magpro", port="/dev/nothing-here")
+        window.bridge.set_device(ChosenDevice(order, "MagPro", simulated=False))
+        assert window.shell.band.isVisible()
+        assert "REAL" in window.shell.status_right.text()
+    finally:
+        window.close()
+        window.deleteLater()
+
+
+def test_a_hold_shows_above_the_page_as_soon_as_it_is_on_record(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    ready = make_ready(tmp_path)
+    window = window_of(ready)
+    shell, bridge = window.shell, window.bridge
+    try:
+        bridge.set_login(ready.technician)
+        bridge.set_patient(ready.patient_uid)
+        bridge.go("treat")
+        qtbot.waitUntil(lambda: bridge.worker._waiting == 0, timeout=PATIENCE_MS)
+        assert "on hold" not in shell.alerts.text.text()
+        event = AdverseEvent(ready.patient_uid, What.SEIZURE, 3, ready.station.wall())
+        bridge.act(
+            shell,
+            lambda station, login: record_adverse_event(station, login, event),
+            lambda _uid: None,
+        )
+        qtbot.waitUntil(lambda: "on hold" in shell.alerts.text.text(), timeout=PATIENCE_MS)
+    finally:
+        window.close()
+        window.deleteLater()
+
+
+def test_rows_that_fit_their_content_are_as_high_as_their_words(qtbot: QtBot) -> None:
+    application().setStyleSheet(style_sheet(DARK))
+    view = WordsView("A table", DARK)
+    qtbot.addWidget(view)
+    view.resize(500, 300)
+    view.wrap_rows()
+    cells = ("left eyelid during trains and a while after each of them", "by J. Meyer " * 9)
+    view.show_table(Table(("In words", "By"), (Line("a", cells),), (9, 9)), DARK)
+    view.show()
+    measure, wraps = view.fontMetrics(), Qt.TextFlag.TextWordWrap
+    for column, text in enumerate(cells):
+        width = view.columnWidth(column) - PAD_PX
+        assert view.rowHeight(0) > measure.boundingRect(0, 0, width, 1, wraps, text).height()

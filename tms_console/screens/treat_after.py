@@ -284,7 +284,8 @@ def _sentences(session: OldSession, numbers: SessionSummary, planned: int) -> tu
     if left > 0:
         told.append(f"{left:,} were not given.")
     if session.ended is not None and line.state != COMPLETED:
-        told.append(f"Why it ended: {line.end_reason or 'not known'}.")
+        why = (line.end_reason or "not known").rstrip(".")
+        told.append(f"Why it ended: {why}.")
     if session.ended is None:
         told.append("Its end is not on record yet.")
     elif line.ended_at is None:

@@ -32,6 +32,7 @@ STATES = {
     "interrupted": ("INTERRUPTED", "bad"),
     "failed": ("FAILED", "bad"),
 }
+BETWEEN_COMMANDS = ("resting", "checking", "arming", "armed")
 SILENT_AFTER_S = 2.0
 """A stimulator that said nothing for so long is worth a look; the delivering process decides."""
 NEAR_THE_END = 3
@@ -90,6 +91,13 @@ class Running:
         if train >= len(self.block) or self.block[train] == self.block[train - 1]:
             return True
         return self.host_timed[train - 1] and self.end_of(train) - 1 - given > NEAR_THE_END
+
+    def amid_train(self, snapshot: Snapshot) -> bool:
+        """Return whether a train that is given pulse by pulse has begun: it rests for no pulse."""
+        given = self.pulses - snapshot.planned + snapshot.delivered + snapshot.unknown
+        here = snapshot.train - 1
+        waits = snapshot.state in BETWEEN_COMMANDS
+        return waits and self.host_timed[here] and given >= self.first_pulse[here]
 
     def due_now(self, snapshot: Snapshot) -> NDArray[np.int64]:
         """Return when every pulse is due as things stand, pauses and what went before counted."""
@@ -241,6 +249,8 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
     if snapshot is None:
         return _starting(of)
     word, state = STATES.get(snapshot.state, (snapshot.state.upper(), "note"))
+    if of.amid_train(snapshot):
+        word, state = STATES["delivering"]
     paused = snapshot.state == "paused"
     now_ns = moment.now_ns
     from_ns = snapshot.next_due_ns if paused else now_ns
@@ -326,7 +336,8 @@ def _next(of: Running, snapshot: Snapshot, moment: Moment) -> str:
     if snapshot.state == "delivering":
         return "the stimulator fires"
     wait_s = (snapshot.next_due_ns - moment.now_ns) / 1e9
-    return f"next train in {max(0.0, wait_s):.1f} s"
+    what = "pulse" if of.amid_train(snapshot) else "train"
+    return f"next {what} in {max(0.0, wait_s):.1f} s"
 
 
 def _intensity(dose: BlockDose, set_to: int, wanted: int) -> Intensity:

@@ -280,7 +280,7 @@ class SimulatedBand(QWidget):
         super().__init__(parent)
         self._tokens = tokens
         self.setFixedHeight(30)
-        self.setAccessibleName("SIMULATED: no real stimulator is connected")
+        self.setAccessibleName("SIMULATED: nobody is stimulated")
 
     def show_theme(self, tokens: Tokens) -> None:
         """Take the colours of another theme."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QStackedWidget,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from tms_console.delivery.pipe import Over
+from tms_console.records.database import Purpose
 from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
@@ -156,8 +158,14 @@ class Shell(QMainWindow):
 
     def _message_line(self) -> QWidget:
         self.message = QWidget()
-        row = QHBoxLayout(self.message)
-        row.setContentsMargins(2 * SPACE, SPACE, 2 * SPACE, 0)
+        place = QHBoxLayout(self.message)
+        place.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
+        told = QFrame()
+        told.setProperty("alerts", True)
+        told.setProperty("state", "bad")
+        place.addWidget(told)
+        row = QHBoxLayout(told)
+        row.setContentsMargins(12, 4, 4, 4)
         self.message_text = words("", "strong", "bad")
         row.addWidget(self.message_text, 1)
         row.addWidget(button("Understood", self.message.hide, "quiet", "Close this message"))
@@ -281,7 +289,8 @@ class Shell(QMainWindow):
     def show_device(self) -> None:
         """Show which stimulator a session would use, and whether it is simulated."""
         device = self._bridge.device
-        self.band.setVisible(device.simulated)
+        made_up = self._bridge.station.database.purpose is not Purpose.CLINIC
+        self.band.setVisible(device.simulated or made_up)  # no real one is ever armed with it
         word = "simulated" if device.simulated else "REAL"
         self.device_chip.show_text(
             f"{device.name} · {word}", "warn" if device.simulated else "good"

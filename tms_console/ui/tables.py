@@ -19,8 +19,8 @@ WRAPPED_ROWS, MEASURED_ROWS = 120, 300
 """Rows of longer tables are all of one height; later rows of longer ones are not measured."""
 READING = "Reading the record ..."
 ROW_PX = 34
-PAD_PX = 26
-"""What a cell has beside its words."""
+PAD_PX = 27
+"""What a cell has beside its words, and a little, so that what fits is not wrapped."""
 
 _Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -185,11 +185,19 @@ class WordsView(QTableView):
             for row, line in enumerate(table.lines):
                 self.setRowHeight(row, self._height(line, got))
 
+    def sizeHintForRow(self, row: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that a row needs, padding counted."""
+        lines = self.words.table.lines
+        if row >= len(lines) or not self.words.table.widths:
+            return super().sizeHintForRow(row)
+        widths = [self.columnWidth(one) for one in range(len(lines[row].cells))]
+        return self._height(lines[row], widths)
+
     def _height(self, line: Line, widths: Sequence[int]) -> int:
         """Return the height of a row whose words wrap; Qt's own hint forgets the padding."""
         measure, wraps = self.fontMetrics(), Qt.TextFlag.TextWordWrap
         heights = (
-            measure.boundingRect(0, 0, width - PAD_PX, ROW_PX, wraps, text).height()
+            measure.boundingRect(0, 0, width - PAD_PX + 4, ROW_PX, wraps, text).height()
             for text, width in zip(line.cells, widths, strict=True)
         )
         return max(ROW_PX, max(heights) + ROW_PX - measure.height())

@@ -32,6 +32,8 @@ class Tokens:
         warn: State: needs somebody.
         warn_ground: Ground of that.
         on_warn: Words on `warn` as a ground.
+        pause: The button that pauses.
+        on_pause: Words on it.
         bad: State: refused, stopped, wrong.
         bad_ground: Ground of that.
         stop: The STOP button.
@@ -58,6 +60,8 @@ class Tokens:
     warn: str
     warn_ground: str
     on_warn: str
+    pause: str
+    on_pause: str
     bad: str
     bad_ground: str
     stop: str
@@ -85,6 +89,8 @@ DARK = Tokens(
     warn="#f3c04d",
     warn_ground="#2c2410",
     on_warn="#1d1500",
+    pause="#f3c04d",
+    on_pause="#1d1500",
     bad="#ff8084",
     bad_ground="#2f1618",
     stop="#d9363c",
@@ -112,6 +118,8 @@ LIGHT = Tokens(
     warn="#7c5200",
     warn_ground="#fbefd2",
     on_warn="#ffffff",
+    pause="#f3c04d",
+    on_pause="#1d1500",
     bad="#b3262c",
     bad_ground="#fbe2e2",
     stop="#cf2a31",
@@ -185,7 +193,7 @@ QPushButton:disabled { color: $muted; border-color: $line; background: $ground; 
 QPushButton[kind="primary"] { background: $accent; color: $on_accent; border-color: $accent; }
 QPushButton[kind="primary"]:focus { border: 2px solid $text; }
 QPushButton[kind="primary"]:disabled { background: $open; color: $muted; border-color: $open; }
-QPushButton[kind="pause"] { background: $warn; color: $on_warn; border-color: $warn;
+QPushButton[kind="pause"] { background: $pause; color: $on_pause; border-color: $pause;
     font-size: $size_body; padding: 12px 16px; }
 QPushButton[kind="stop"] { background: $stop; color: $on_stop; border-color: $stop;
     font-size: $size_title; font-weight: 700; padding: 20px 16px; }
@@ -225,7 +233,8 @@ QPushButton[kind="row"]:checked { background: $accent_ground; border-color: $acc
 
 QLineEdit, QPlainTextEdit, QTextEdit, QComboBox, QSpinBox, QDateEdit { background: $ground;
     border: 1px solid $line; border-radius: 8px; padding: 8px 10px;
-    selection-background-color: $accent; selection-color: $on_accent; }
+    selection-background-color: $accent; selection-color: $on_accent;
+    placeholder-text-color: $muted; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QSpinBox:focus,
 QDateEdit:focus { border: 2px solid $accent; padding: 7px 9px; }
 QLineEdit[state="bad"], QPlainTextEdit[state="bad"] { border-color: $bad; }
@@ -256,7 +265,8 @@ QTableView, QTreeView, QListView { background: $panel; border: 1px solid $line;
     selection-background-color: $accent_ground; selection-color: $text; outline: 0; }
 QTableView:focus, QTreeView:focus, QListView:focus { border: 2px solid $accent; }
 QTableView::item { padding: 4px 8px; }
-QHeaderView::section { background: $panel; color: $muted; border: none;
+QHeaderView { background: transparent; border: none; }
+QHeaderView::section { background: transparent; color: $muted; border: none;
     border-bottom: 1px solid $line; padding: 8px 8px 8px 11px; font-size: $size_small; }
 QTableCornerButton::section { background: $panel; border: none; }
 

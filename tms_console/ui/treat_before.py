@@ -9,11 +9,12 @@ import math
 from fractions import Fraction
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QSpinBox,
     QVBoxLayout,
@@ -51,25 +52,25 @@ class ItemRow(QWidget):
 
     def __init__(self, item: Item) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 6, 0, 6)
-        row.setSpacing(12)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 6, 0, 6)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(1)
+        grid.setColumnStretch(1, 1)
+        for edge in (0, 3):
+            grid.setRowStretch(edge, 1)
         mark = words(STATE_SHAPES[item.state], "", item.state, wraps=False)
-        mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         mark.setFixedWidth(18)
-        row.addWidget(mark)
-        column = QVBoxLayout()
-        column.setSpacing(1)
-        column.addWidget(words(item.title, "strong", wraps=False))
-        column.addWidget(words(breakable(item.sentence), "small"))
-        row.addLayout(column, 1)
+        grid.addWidget(mark, 1, 0)
+        grid.addWidget(words(item.title, "strong", wraps=False), 1, 1)
+        grid.addWidget(words(breakable(item.sentence), "small"), 2, 1)
         self.setAccessibleName(f"{item.title}: {item.sentence}")
         self.action = None
         if item.action:
             kind = "" if item.refuses or item.state == "warn" else "quiet"
             self.action = button(item.action, lambda: None, kind, f"{item.title}: {item.action}")
             self.action.setMinimumWidth(ACTION_PX)
-            row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(self.action, 0, 2, 4, 1, Qt.AlignmentFlag.AlignVCenter)
 
 
 class BeforePart(QWidget):
@@ -151,11 +152,16 @@ class BeforePart(QWidget):
             area.column.addWidget(card)
         area.column.addStretch(1)
         column.addWidget(area, 1)
-        start = QVBoxLayout()
-        start.setContentsMargins(0, 0, SCROLLED_PX, 0)  # as wide as the cards above
-        start.addWidget(self._start_card())
-        column.addLayout(start)
+        self._below = QVBoxLayout()
+        self._below.addWidget(self._start_card())
+        area.verticalScrollBar().rangeChanged.connect(self._keep_width)
+        column.addLayout(self._below)
         return right
+
+    @Slot(int, int)
+    def _keep_width(self, _least: int, most: int) -> None:
+        """Keep the card below as wide as the cards above, whether these scroll or not."""
+        self._below.setContentsMargins(0, 0, SCROLLED_PX if most > 0 else 0, 0)
 
     def _start_card(self) -> QWidget:
         self.start_card = Card()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -258,6 +259,11 @@ class DuringPart(QWidget):
 
     # What is shown
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the focus from every control, in the rail too."""
+        super().showEvent(event)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def begin(self) -> None:
         """Forget the last session; no control has the focus."""
         self._comfort.setExclusive(False)
@@ -274,7 +280,7 @@ class DuringPart(QWidget):
         for one in (self.ring, self.strip, self.raster):
             one.show_theme(tokens)
         self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
-        self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_warn"))
+        self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_pause"))
 
     def show_screen(self, screen: DuringScreen, tokens: Tokens) -> None:
         """Show this moment in place of the last."""

@@ -35,7 +35,8 @@ class LoginPage(Page):
         row.addStretch(1)
         row.addWidget(self.card, 0, Qt.AlignmentFlag.AlignVCenter)
         self.people = QVBoxLayout()
-        row.addSpacing(3 * SPACE)
+        row.addSpacing(4 * SPACE)
+        self.people.setSpacing(SPACE)
         row.addLayout(self.people)
         row.addStretch(1)
         self.column.addStretch(1)
@@ -109,7 +110,7 @@ class LoginPage(Page):
         demonstration = self.bridge.demonstration
         if demonstration is None:
             return
-        self.people.addWidget(words("DEMONSTRATION: NOBODY HERE IS REAL", "label"))
+        self.people.addWidget(words("DEMONSTRATION: NOBODY HERE IS REAL", "label", wraps=False))
         for login, name, password in demonstration.people:
             made = button(
                 f"{name}\n{login}  ·  {password}",

@@ -173,8 +173,10 @@ def _pair(above: str, below: str, role: str) -> QWidget:
     column = QVBoxLayout(made)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(2)
+    column.addStretch(1)
     column.addWidget(_shrinking(words(above, role)))
     column.addWidget(_shrinking(words(below, "small")))
+    column.addStretch(1)
     return made
 
 
