@@ -169,13 +169,14 @@ def test_a_published_ramp_is_taken_or_left_by_a_choice(
     from types import MappingProxyType  # noqa: PLC0415
 
     from protocols.pattern import Ramp  # noqa: PLC0415
-    from tms_console.screens import prescribing  # noqa: PLC0415
+    from tms_console.screens import prescribing, prescribing_form  # noqa: PLC0415
 
     practice = make_practice(tmp_path)
     itbs = load_library()["itbs-600"]
     ramped = replace(itbs, blocks=(replace(itbs.blocks[0], ramp=Ramp(5, Fraction(4, 5))),))
     library = MappingProxyType({"itbs-600": ramped})
-    monkeypatch.setattr(prescribing, "load_library", lambda: library)
+    for module in (prescribing, prescribing_form):
+        monkeypatch.setattr(module, "load_library", lambda: library)
     fields = [one.name for group in form(practice, "itbs-600").groups for one in group.fields]
     assert "blocks[1].ramp" in fields
     texts = usual(practice, sessions="30")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.clinic.prescribing import make_practice, secret, weighed
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, keys, page_of, presses, types, unnamed
-from tms_console.clinic.prescriptions import propose
+from tms_console.clinic.prescriptions import propose, versions
 from tms_console.screens.matters import Act
 from tms_console.ui.pages.approvals import ApprovalsPage
 from tms_console.ui.theme import LIGHT
@@ -142,3 +143,43 @@ def test_a_form_that_is_left_proposes_nothing(qtbot: QtBot, tmp_path: Path) -> N
         assert page.waiting_button.text() == "Waiting 0"
         page.bridge.record_changed.emit()
         idle(qtbot, page)
+
+
+def test_a_prescription_in_force_is_changed_as_a_new_version_and_compared_before(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    made = practice.approved()
+    with page_of(practice, practice.technician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        page.held_button.click()
+        idle(qtbot, page)
+        assert page.edit_button.isVisible()
+        page.edit_button.click()
+        form = page.prescribe
+        qtbot.waitUntil(lambda: "blocks[1].highest" in form._fields, timeout=PATIENCE_MS)
+        assert not form.patient.isEnabled()
+        assert not form.protocol.isEnabled()
+        qtbot.waitUntil(lambda: "Nothing differs" in told(form), timeout=PATIENCE_MS)
+        assert not form.propose_button.isEnabled()
+        assert not form.changes.isVisible()
+        highest = form._fields["blocks[1].highest"]
+        assert isinstance(highest, QLineEdit)
+        assert highest.text() == "54"
+        highest.setFocus()
+        highest.selectAll()
+        types(qtbot, highest, "60")
+        qtbot.waitUntil(form.propose_button.isEnabled, timeout=PATIENCE_MS)
+        assert form.changes.isVisible()
+        assert "40 to 60" in told(form.changes)
+        form.propose_button.click()
+        qtbot.waitUntil(lambda: "waits for a physician" in page.told.text(), timeout=PATIENCE_MS)
+        idle(qtbot, page)
+        with practice.trusting() as trusted:
+            newest = versions(trusted, made.prescription_uid)[-1].prescription
+        assert (newest.version, newest.session.blocks[0].highest_pct_mso) == (2, 60)
+
+
+def told(widget: QWidget) -> str:
+    """Everything that a widget says."""
+    return "\n".join(one.text() for one in widget.findChildren(QLabel)).replace("\u200b", "")

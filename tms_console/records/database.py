@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlcipher3 import dbapi2
@@ -30,7 +31,7 @@ from tms_console.records.connections import (
     snapshot,
 )
 from tms_console.records.encryption import DatabaseKey, is_encrypted, new_file_id
-from tms_console.records.errors import DatabaseUnusable
+from tms_console.records.errors import CheckGivenUp, DatabaseUnusable
 from tms_console.records.heads import keep_head
 from tms_console.records.key_sources import key_sources
 from tms_console.records.operations import new_uid
@@ -62,6 +63,9 @@ __all__ = [
 
 APPLICATION_ID = 0x544D5343
 """`PRAGMA application_id` of our files: the letters TMSC."""
+
+ASKED_EVERY = 10_000
+"""Steps of SQLite's virtual machine after which a check asks whether it is still wanted."""
 
 SCHEMA_VERSION = 2
 """`PRAGMA user_version` of the newest schema script."""
@@ -241,12 +245,36 @@ def identify(connection: Connection, path: Path) -> Database:
     return database
 
 
-def check_integrity(database: Database) -> tuple[str, ...]:
-    """Return what SQLite's quick check finds wrong with the file: nothing, if it is sound."""
+def check_integrity(
+    database: Database, give_up: Callable[[], bool] = lambda: False
+) -> tuple[str, ...]:
+    """Return what SQLite's quick check finds wrong with the file: nothing, if it is sound.
+
+    Args:
+        database: Which.
+        give_up: Asked many times a second; once it says True the check ends unanswered.
+
+    Raises:
+        CheckGivenUp: It was given up; nothing is known of the file.
+    """
+    gave_up = False
+
+    def asked() -> int:
+        nonlocal gave_up
+        gave_up = gave_up or give_up()
+        return gave_up
+
     try:
         with database.reading() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(asked, ASKED_EVERY)
+            try:
+                found = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+            finally:
+                driver.set_progress_handler(None, 0)  # it would interrupt the rollback too
     except DatabaseUnusable as error:
+        if gave_up:
+            raise CheckGivenUp(f"{database.path}: the check of the file was given up") from error
         return (str(error),)
     return tuple(str(line) for line in found if line != "ok")
 

@@ -21,6 +21,10 @@ class DatabaseUnusable(RecordsError):
     """The file cannot be opened, created or used for this purpose."""
 
 
+class CheckGivenUp(RecordsError):
+    """A check of the file was not wanted any more; nothing is known of the file by it."""
+
+
 class IllegalOperation(RecordsError):
     """A write that the rules of the record forbid; it was rolled back whole."""
 

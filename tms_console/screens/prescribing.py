@@ -1,4 +1,4 @@
-"""The form for a new prescription: what a protocol leaves open, and what was entered for it.
+"""What follows from what was entered for a prescription: itself, its findings, what it changes.
 
 Nothing takes a default in silence: an open value that nobody stated is named as missing.
 """
@@ -6,12 +6,12 @@ Nothing takes a default in silence: an open value that nobody stated is named as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from protocols.canonical import ContentError
-from protocols.course import Span
 from protocols.course_plan import CoursePlan
+from protocols.differences import differences
 from protocols.dose import NotDeliverable
 from protocols.dose_basis import DepthPlan, FirstSessions
 from protocols.exact import decimal_text
@@ -25,88 +25,87 @@ from protocols.prescribing import (
 )
 from protocols.prescription import Prescription, RemeasureBand
 from protocols.protocol import ChoiceError, Protocol, ProtocolBlock, load_library
+from protocols.protocol_differences import protocol_differences
 from tms_console.accounts.trust import Trusted
-from tms_console.clinic.patients import patients
 from tms_console.clinic.prescriptions import proposal_reasons
-from tms_console.clinic.thresholds import as_reference, threshold, thresholds_of
+from tms_console.clinic.thresholds import as_reference, threshold
 from tms_console.records.values import new_uid
+from tms_console.screens.changes import ChangeRow, change_rows
 from tms_console.screens.dose_picture import Strip, dose_strips
+from tms_console.screens.form_text import FormText
 from tms_console.screens.matters import Note, bounds_words, finding_notes
+from tms_console.screens.prescribing_form import (
+    AS_PUBLISHED,
+    DEPTH_GIVEN,
+    DEPTH_LEFT_OUT,
+    NO_RAMP,
+    WORDS,
+    Field,
+    FieldGroup,
+    PrescribeScreen,
+    StartScreen,
+    prescribe_screen,
+    start_screen,
+)
 
-AS_PUBLISHED, NO_RAMP = "as published", "none"
-DEPTH_LEFT_OUT, DEPTH_GIVEN = "left out", "given"
-
-WORDS = {
-    "pct_mt": ("Percentage of the threshold", "%"),
-    "rate_hz": ("Rate", "Hz"),
-    "pulses_per_train": ("Pulses in a train", ""),
-    "bursts_per_train": ("Bursts in a train", ""),
-    "trains": ("Trains", ""),
-    "interval.seconds": ("Time between trains", "s"),
-    "coil": ("Coil", ""),
-}
+__all__ = [
+    "AS_PUBLISHED",
+    "DEPTH_GIVEN",
+    "DEPTH_LEFT_OUT",
+    "NO_RAMP",
+    "Draft",
+    "Editing",
+    "Entered",
+    "Field",
+    "FieldGroup",
+    "PrescribeScreen",
+    "StartScreen",
+    "draft",
+    "prescribe_screen",
+    "start_screen",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One field of the form.
+class Editing:
+    """Which prescription gets a next version.
 
     Attributes:
-        name: Its key, such as `blocks[1].trains`.
-        label: What it is, with its unit.
-        hint: What is allowed.
-        choices: Key and text of each, where one is chosen; empty for a number or a text.
-        value: What stands in it at first; "" where somebody must state it.
-        optional: It may stay empty, and then means none.
+        edited: The version that is changed: what the next one is compared with.
+        base: It at the newest thresholds; what the fields are filled in from.
+        newest_uid: The newest version on record, which the next one supersedes.
+        newest_version: Its number.
+        in_force: The edited version is in force.
     """
 
-    name: str
-    label: str
-    hint: str = ""
-    choices: tuple[tuple[str, str], ...] = ()
-    value: str = ""
-    optional: bool = False
+    edited: Prescription
+    base: Prescription
+    newest_uid: str
+    newest_version: int
+    in_force: bool
 
-
-@dataclass(frozen=True, slots=True)
-class FieldGroup:
-    """Fields that belong together, under a heading."""
-
-    heading: str
-    lead: str
-    fields: tuple[Field, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StartScreen:
-    """What is chosen first: patient and protocol, each as key and text."""
-
-    patients: tuple[tuple[str, str], ...]
-    protocols: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PrescribeScreen:
-    """The form for one patient and protocol.
-
-    Attributes:
-        lead: The protocol in sentences, its standing and sources.
-        groups: Its fields.
-        obstacle: Why it cannot be filled in yet, "" if it can.
-    """
-
-    lead: tuple[str, ...]
-    groups: tuple[FieldGroup, ...]
-    obstacle: str = ""
+    @property
+    def columns(self) -> tuple[str, str, str, str]:
+        """Headings of what changes."""
+        old = f"{'In force ' if self.in_force else ''}v{self.edited.version}"
+        return ("Parameter", old, f"v{self.newest_version + 1}", "Published")
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What was entered: the patient, the protocol, and the text of each field by its name."""
+    """What was entered: the patient, the protocol, and the text of each field by its name.
+
+    Attributes:
+        patient_uid: For whom.
+        protocol_id: Which protocol of the library.
+        texts: Of each field, by its name.
+        editing: Which prescription gets a next version; None for a new one.
+    """
 
     patient_uid: str
     protocol_id: str
     texts: Mapping[str, str] = field(default_factory=dict)
+    editing: Editing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,13 @@ class Draft:
     """What follows from what was entered.
 
     Attributes:
-        prescription: The first version, None while something is missing or wrong.
+        prescription: The version, None while something is missing or wrong.
         problems: What is missing or wrong, a sentence each.
         summary: The dose in sentences.
         strips: It as plots.
         findings: What a review says of it.
         bounds: What the technician could do.
+        rows: What it changes of the version that is edited, and everything a physician weighs.
     """
 
     prescription: Prescription | None
@@ -128,188 +128,13 @@ class Draft:
     strips: tuple[Strip, ...] = ()
     findings: tuple[Note, ...] = ()
     bounds: tuple[str, ...] = ()
-
-
-def start_screen(trusted: Trusted) -> StartScreen:
-    """Return the patients and protocols to choose from."""
-    people = tuple(
-        (
-            one.patient_uid,
-            f"{one.details.name} · {one.details.birth_date} · {one.details.record_number}",
-        )
-        for one in patients(trusted)
-    )
-    library = tuple((one.id, f"{one.name} · {one.indication}") for one in load_library().values())
-    return StartScreen(people, library)
-
-
-def prescribe_screen(trusted: Trusted, patient_uid: str, protocol_id: str) -> PrescribeScreen:
-    """Return the form for a protocol, with the patient's thresholds to choose from."""
-    protocol = load_library()[protocol_id]
-    lead = (
-        f"{protocol.name}: {protocol.indication}.",
-        f"Standing: {protocol.regulatory.status} ({protocol.regulatory.reference}).",
-        *protocol.notes,
-        *(f"{one.supports}: {one.citation} [{one.mark}]" for one in protocol.sources),
-    )
-    groups = [
-        _block_group(trusted, patient_uid, number, block, several=len(protocol.blocks) > 1)
-        for number, block in enumerate(protocol.blocks, 1)
-    ]
-    kinds = {block.threshold_kind for block in protocol.blocks}
-    there = {one.measured.kind for one in thresholds_of(trusted, patient_uid)}
-    lacking = ", ".join(sorted(kind.value for kind in kinds - there))
-    obstacle = ""
-    if lacking:
-        obstacle = (
-            f"No {lacking} threshold of this patient is on record. Measure it and record it; then "
-            "prescribe."
-        )
-    return PrescribeScreen(lead, (*groups, _whole_group(protocol)), obstacle)
-
-
-def _block_group(
-    trusted: Trusted, patient_uid: str, number: int, block: ProtocolBlock, *, several: bool
-) -> FieldGroup:
-    place = f"blocks[{number}]."
-    measured = [
-        one
-        for one in reversed(thresholds_of(trusted, patient_uid))
-        if one.measured.kind is block.threshold_kind
-    ]
-    thresholds = tuple(
-        (
-            one.uid,
-            f"{one.measured.value_pct_mso} %MSO · {one.measured.measured_at[:10]} · "
-            f"{one.measured.side} {one.measured.muscle} · {one.measured.coil}",
-        )
-        for one in measured
-    )
-    fields = [
-        Field(place + "threshold", f"Threshold ({block.threshold_kind})", "", thresholds),
-        *(_open_field(place + name, name, block) for name in block.open_choices()),
-        Field(
-            place + "lowest",
-            "Lowest the technician may set, %MSO",
-            "empty: the dose itself",
-            optional=True,
-        ),
-        Field(
-            place + "highest",
-            "Highest the technician may set, %MSO",
-            "empty: the dose itself",
-            optional=True,
-        ),
-    ]
-    if block.ramp is not None:
-        told = f"first {block.ramp.trains} trains from {decimal_text(100 * block.ramp.start)} %"
-        choices = ((AS_PUBLISHED, f"as published: {told}"), (NO_RAMP, "no ramp"))
-        fields.append(Field(place + "ramp", "Ramp of the first trains", "", choices))
-    if block.depth_adjustment is not None:
-        fields += _depth_fields(place, block)
-    fields += [
-        Field(place + "first_sessions", "First sessions that may be lower", "empty: none",
-              optional=True),
-        Field(place + "first_pct", "Lowest percentage in those, %", "", optional=True),
-    ]  # fmt: skip
-    heading = f"Block {number}: {block.label}" if several else "Dose"
-    lead = f"{block.target}, {block.side}; {block.pct_mt} % of the {block.threshold_kind} threshold"
-    return FieldGroup(heading, lead, tuple(fields))
-
-
-def _depth_fields(place: str, block: ProtocolBlock) -> list[Field]:
-    adjustment = block.depth_adjustment
-    told = "" if adjustment is None else (
-        f"published: {decimal_text(adjustment.gradient_pct_mso_per_mm)} %MSO a mm, at most "
-        f"{decimal_text(adjustment.cap_pct_mt)} % of the threshold"
-    )  # fmt: skip
-    choices = ((DEPTH_GIVEN, "adjusted, at these depths"), (DEPTH_LEFT_OUT, "left out"))
-    return [
-        Field(place + "depth", "Adjustment for depth", told, choices),
-        Field(place + "target_depth", "Scalp to the target, mm", "", optional=True),
-        Field(place + "motor_depth", "Scalp to the motor cortex, mm", "", optional=True),
-    ]
-
-
-def _open_field(key: str, name: str, block: ProtocolBlock) -> Field:
-    label, unit = WORDS[name]
-    if name == "coil":
-        return Field(key, label, "", tuple((coil, coil) for coil in block.coils))
-    spans: Mapping[str, Span[int] | Span[Fraction] | None] = {
-        "pct_mt": block.pct_mt,
-        "rate_hz": block.rate_hz,
-        block.repeats_field: block.repeats,
-        "trains": block.trains,
-        "interval.seconds": block.interval_s,
-    }
-    return Field(key, f"{label}, {unit}" if unit else label, f"published: {spans[name]}")
-
-
-def _whole_group(protocol: Protocol) -> FieldGroup:
-    course = protocol.course
-    total = None if course is None else course.total_sessions
-    open_course = total is None or not total.fixed
-    fields = [Field("indication", "Indication", "", value=protocol.indication)]
-    if open_course:
-        hint = "the sources state none" if total is None else f"published: {total}"
-        fields.append(Field("sessions", "Sessions in all", hint))
-    fields += [
-        Field("pause", "Longest pause, s", "a longer one ends the session",
-              value=str(protocol.longest_pause_s)),
-        Field("band", "Re-measure band, ± %MSO", "empty: none", optional=True),
-        Field("band_highest", "Highest intensity in the band, %MSO", "", optional=True),
-    ]  # fmt: skip
-    lead = "" if open_course else f"{total} sessions, as published"
-    return FieldGroup("Course and limits", lead, tuple(fields))
-
-
-class _Form:
-    """The texts of a form; every mistake is kept."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
-        self.problems: list[str] = []
-
-    def text(self, name: str) -> str:
-        return self._texts.get(name, "").strip()
-
-    def whole(self, name: str, label: str, *, needed: bool = True) -> int | None:
-        """Return a whole number, None if there is none or it is wrong."""
-        text = self.text(name)
-        if not text:
-            if needed:
-                self.problems.append(f"{label} is missing.")
-            return None
-        if not (text.isascii() and text.isdigit() and len(text) <= 7):  # noqa: PLR2004 - any number
-            self.problems.append(f"{label}: {text[:20]!r} is no whole number.")
-            return None
-        return int(text)
-
-    def ratio(self, name: str, label: str, *, needed: bool = True) -> Fraction | None:
-        """Return an exact number, None if there is none or it is wrong."""
-        text = self.text(name).replace(",", ".")
-        if not text:
-            if needed:
-                self.problems.append(f"{label} is missing.")
-            return None
-        digits = text.replace(".", "", 1)
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):  # noqa: PLR2004 - as above
-            self.problems.append(f"{label}: {text[:20]!r} is no number.")
-            return None
-        return Fraction(text)
-
-    def chosen(self, name: str, label: str) -> str:
-        """Return what was chosen, "" if nothing was."""
-        text = self.text(name)
-        if not text:
-            self.problems.append(f"{label}: choose one.")
-        return text
+    rows: tuple[ChangeRow, ...] = ()
 
 
 def draft(trusted: Trusted, entered: Entered) -> Draft:
     """Return what follows from what was entered so far, with everything that is missing."""
     protocol = load_library()[entered.protocol_id]
-    form = _Form(entered.texts)
+    form = FormText(entered.texts)
     choices = _choices(form, protocol)
     blocks = [
         _block(trusted, form, number, block) for number, block in enumerate(protocol.blocks, 1)
@@ -323,7 +148,7 @@ def draft(trusted: Trusted, entered: Entered) -> Draft:
     if form.problems or pause is None:
         return Draft(None, tuple(form.problems))
     try:
-        course = _course(protocol, choices, sessions)
+        course = _course(protocol, choices, sessions, entered.editing)
         frame = PrescriptionFrame(
             uid=new_uid(),
             patient_uid=entered.patient_uid,
@@ -331,22 +156,67 @@ def draft(trusted: Trusted, entered: Entered) -> Draft:
             course=course,
             longest_pause_s=pause,
             band=band,
+            device_step_pct_mso=_step(entered.editing),
         )
         orders = [one for one in blocks if one is not None]
-        made = prescribe_protocol(protocol, choices, orders, frame)
+        made = _following(prescribe_protocol(protocol, choices, orders, frame), entered.editing)
     except (ChoiceError, ContentError, NotDeliverable, ValueError) as error:
         return Draft(None, (str(error),))
+    rows, unchanged = _changes(made, entered.editing, protocol)
     return Draft(
         made,
-        proposal_reasons(trusted, made),
+        (*unchanged, *proposal_reasons(trusted, made)),
         _summary(made),
         dose_strips(made.session, made.course, 0),
         finding_notes(review_prescription(made)),
         bounds_words(made),
+        rows,
     )
 
 
-def _choices(form: _Form, protocol: Protocol) -> dict[str, Fraction | int | str]:
+def _following(made: Prescription, editing: Editing | None) -> Prescription:
+    """Return it as the next version of what is edited, or as it is."""
+    if editing is None:
+        return made
+    return replace(
+        made,
+        prescription_uid=editing.edited.prescription_uid,
+        version=editing.newest_version + 1,
+        supersedes=editing.newest_uid,
+    )
+
+
+def same_content(one: Prescription, other: Prescription) -> bool:
+    """Return whether two versions differ in nothing but which version they are."""
+    as_other = replace(
+        one,
+        uid=other.uid,
+        prescription_uid=other.prescription_uid,
+        version=other.version,
+        supersedes=other.supersedes,
+    )
+    return as_other == other
+
+
+def _changes(
+    made: Prescription, editing: Editing | None, protocol: Protocol
+) -> tuple[tuple[ChangeRow, ...], tuple[str, ...]]:
+    """Return what changes, and why that is nothing to propose."""
+    if editing is None:
+        return (), ()
+    edited = editing.edited
+    apart = protocol_differences(made, protocol)
+    rows = change_rows(made, edited, protocol, differences(edited, made), apart)
+    if same_content(made, edited):
+        return rows, (f"Nothing differs from version {edited.version} yet.",)
+    return rows, ()
+
+
+def _step(editing: Editing | None) -> int:
+    return 1 if editing is None else editing.base.session.blocks[0].step_pct_mso
+
+
+def _choices(form: FormText, protocol: Protocol) -> dict[str, Fraction | int | str]:
     choices: dict[str, Fraction | int | str] = {}
     for key in protocol.open_choices:
         name = key.partition(".")[2]
@@ -363,7 +233,9 @@ def _choices(form: _Form, protocol: Protocol) -> dict[str, Fraction | int | str]
     return choices
 
 
-def _block(trusted: Trusted, form: _Form, number: int, block: ProtocolBlock) -> BlockOrder | None:
+def _block(
+    trusted: Trusted, form: FormText, number: int, block: ProtocolBlock
+) -> BlockOrder | None:
     place, told = f"blocks[{number}].", f"Block {number}: "
     uid = form.chosen(place + "threshold", told + "threshold")
     lowest = form.whole(place + "lowest", told + "lowest intensity", needed=False)
@@ -381,7 +253,7 @@ def _block(trusted: Trusted, form: _Form, number: int, block: ProtocolBlock) -> 
 
 
 def _depth(
-    form: _Form, place: str, told: str, block: ProtocolBlock
+    form: FormText, place: str, told: str, block: ProtocolBlock
 ) -> tuple[DepthPlan | None, bool]:
     adjustment = block.depth_adjustment
     if adjustment is None:
@@ -401,7 +273,7 @@ def _depth(
         return None, False
 
 
-def _first_sessions(form: _Form, place: str, told: str) -> FirstSessions | None:
+def _first_sessions(form: FormText, place: str, told: str) -> FirstSessions | None:
     number = form.whole(place + "first_sessions", told + "first sessions", needed=False)
     pct = form.ratio(
         place + "first_pct", told + "lowest percentage in them", needed=number is not None
@@ -417,7 +289,7 @@ def _first_sessions(form: _Form, place: str, told: str) -> FirstSessions | None:
         return None
 
 
-def _band(form: _Form) -> RemeasureBand | None:
+def _band(form: FormText) -> RemeasureBand | None:
     width = form.whole("band", "Re-measure band", needed=False)
     highest = form.whole("band_highest", "Highest intensity in the band", needed=width is not None)
     if width is None or highest is None:
@@ -432,9 +304,16 @@ def _band(form: _Form) -> RemeasureBand | None:
 
 
 def _course(
-    protocol: Protocol, choices: Mapping[str, Fraction | int | str], sessions: int | None
+    protocol: Protocol,
+    choices: Mapping[str, Fraction | int | str],
+    sessions: int | None,
+    editing: Editing | None,
 ) -> CoursePlan:
     pulses = sum(block.pattern.pulses for block in protocol.fix(choices).blocks)
+    if editing is not None:
+        base = editing.base
+        if sessions in (None, base.course.total_sessions) and pulses == base.session.pulses:
+            return base.course  # it stays as it was signed
     plan = proposed_course(protocol, pulses, sessions)
     if plan is None:
         raise ChoiceError("Say how many sessions the course has.")

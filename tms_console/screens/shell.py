@@ -17,6 +17,7 @@ from tms_console.clinic.policies import policy_in_force
 from tms_console.records.clinical import RecordKind
 from tms_console.records.database import Database
 from tms_console.records.upkeep import backup_due, newest_backup, newest_integrity
+from tms_console.screens.integrity import damage_sentence
 from tms_console.screens.today import birth_words, short_day
 
 LONGEST_ALERT = 44
@@ -46,10 +47,11 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class RecordFact:
-    """One fact of the record, with its state."""
+    """One fact of the record, with its state; `alarm` is told to everybody on every page."""
 
     text: str
     state: str = "muted"
+    alarm: str = ""
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -110,7 +112,8 @@ def record_facts(trusted: Trusted, database: Database, wall: str) -> tuple[Recor
     elif checked.sound:
         facts.append(RecordFact(f"File checked {told(checked.at)}"))
     else:
-        facts.append(RecordFact(f"✕ File damaged, found {told(checked.at)}", "bad"))
+        found = f"✕ File damaged, found {told(checked.at)}"
+        facts.append(RecordFact(found, "bad", damage_sentence(checked.faults)))
     return tuple(facts)
 
 

@@ -20,6 +20,7 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.demonstration import Demonstration
+from tms_console.ui.daily_check import DailyCheck
 from tms_console.ui.link import DeliveryLink
 from tms_console.ui.theme import DARK, Tokens
 from tms_console.ui.worker import Worker
@@ -78,6 +79,7 @@ class Bridge(QObject):
         self.closing = threading.Event()
         """Set when the window goes: long work asks it and gives up."""
         self.login: Login | None = None
+        self.daily_check = DailyCheck(self)
         self.patient_uid = ""
         self.device = device
         self.tokens: Tokens = DARK
@@ -178,6 +180,7 @@ class Bridge(QObject):
     def close(self) -> None:
         """End the delivering process and the worker; before the application ends."""
         self.closing.set()
+        self.daily_check.close()
         self.link.close()
         self.worker.close()
         self.long_work.close()

@@ -1,4 +1,4 @@
-"""The form for a new prescription, as a part of a page; nothing is approved by it.
+"""The form for a prescription or its next version, as a part of a page; it approves nothing.
 
 It collects texts and shows what follows from them; it fixes nothing itself.
 """
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from tms_console.clinic.prescriptions import propose
 from tms_console.screens.prescribing import (
     Draft,
+    Editing,
     Entered,
     Field,
     PrescribeScreen,
@@ -28,10 +29,11 @@ from tms_console.screens.prescribing import (
     prescribe_screen,
     start_screen,
 )
+from tms_console.screens.prescription_edit import EditScreen, edit_screen
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.dose_plots import DosePlots
 from tms_console.ui.parts import Card, Finding, button, clear, set_state, words
-from tms_console.ui.scrolling import Scrolled
+from tms_console.ui.scrolling import Scrolled, WordTable
 from tms_console.ui.theme import SPACE
 
 SIDE_PX = 336
@@ -51,6 +53,8 @@ class PrescribePart(QWidget):
         self._draft: Draft | None = None
         self._fields: dict[str, QLineEdit | QComboBox] = {}
         self._asked = 0
+        self._editing: Editing | None = None
+        self._opened = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2 * SPACE)
@@ -72,6 +76,10 @@ class PrescribePart(QWidget):
         self._groups = QVBoxLayout()
         self._groups.setSpacing(2 * SPACE)
         middle.column.addLayout(self._groups)
+        self.changes = Card("What changes")
+        self.table = WordTable()
+        self.changes.add(self.table)
+        middle.column.addWidget(self.changes)
         middle.column.addStretch(1)
         row.addWidget(middle, 1)
         side = Scrolled("What follows")
@@ -99,11 +107,50 @@ class PrescribePart(QWidget):
 
     def open(self, patient_uid: str) -> None:
         """Begin anew, for this patient if there is one."""
-        self._patient_uid = patient_uid
+        self._patient_uid, self._opened = patient_uid, ""
+        self._edit(None)
         self._show_form(PrescribeScreen((), ()))
         self._bridge.read(
             self, lambda trusted, _now: start_screen(trusted), self._show_start, self._failed
         )
+
+    def edit(self, version_uid: str) -> None:
+        """Begin the next version of a prescription, filled in from this one."""
+        self._opened = version_uid
+        self._show_form(PrescribeScreen((), ()))
+        self._bridge.read(
+            self,
+            lambda trusted, wall: (
+                start_screen(trusted),
+                edit_screen(trusted, version_uid, wall),
+            ),
+            self._show_edit,
+            self._failed,
+        )
+
+    def _show_edit(self, read: tuple[StartScreen, EditScreen]) -> None:
+        start, screen = read
+        edited = screen.editing.edited
+        if edited.uid != self._opened:
+            return  # another form was opened meanwhile
+        self._patient_uid = edited.patient_uid
+        self._show_start(start)
+        self.protocol.setCurrentIndex(self.protocol.findData(edited.session.protocol_id))
+        self._edit(screen.editing)
+        self._show_form(screen.form)
+        for sentence in screen.notes:
+            self._lead.addWidget(Finding(sentence, "warn"))
+
+    def _edit(self, editing: Editing | None) -> None:
+        """Show whose what is made; a next version stays with its patient and protocol."""
+        self._editing = editing
+        heading = "New prescription"
+        if editing is not None:
+            edited = editing.edited
+            heading = f"Version {editing.newest_version + 1}, from version {edited.version}"
+        self.first.heading.setText(heading.upper())
+        for box in (self.patient, self.protocol):
+            box.setEnabled(editing is None)
 
     def _failed(self, sentence: str) -> None:
         set_state(self.answer, "bad")
@@ -171,6 +218,7 @@ class PrescribePart(QWidget):
             made.addItem(CHOOSE, "")
             for key, text in field.choices:
                 made.addItem(text, key)
+            made.setCurrentIndex(max(made.findData(field.value), 0) if field.value else 0)
             made.activated.connect(self._later)
         else:
             made = QLineEdit(field.value)
@@ -191,6 +239,10 @@ class PrescribePart(QWidget):
             name: str(one.currentData()) if isinstance(one, QComboBox) else one.text()
             for name, one in self._fields.items()
         }
+        editing = self._editing
+        if editing is not None:
+            edited = editing.edited
+            return Entered(edited.patient_uid, edited.session.protocol_id, texts, editing)
         return Entered(str(self.patient.currentData()), str(self.protocol.currentData()), texts)
 
     @Slot()
@@ -224,7 +276,25 @@ class PrescribePart(QWidget):
             self._problems.addWidget(words(sentence, "small"))
         if not self._fields:
             self._problems.addWidget(words("Choose a patient and a protocol.", "muted"))
+        self._show_changes(made)
         self.propose_button.setEnabled(made.prescription is not None and not made.problems)
+
+    def _show_changes(self, made: Draft) -> None:
+        """Show what differs from the version that is edited; all of it, before it is proposed."""
+        changed = [row for row in made.rows if row.changed]
+        self.changes.setVisible(self._editing is not None and bool(changed))
+        if self._editing is None or not changed:
+            return
+        cells = [
+            (
+                (row.parameter, "muted", ""),
+                (row.in_force, "", ""),
+                (row.proposed, "strong", "warn" if row.departs else ""),
+                (row.published, "small", ""),
+            )
+            for row in changed
+        ]
+        self.table.show_rows(self._editing.columns, cells, (4, 5, 5, 5))
 
     def _propose(self) -> None:
         made = None if self._draft is None else self._draft.prescription

@@ -17,6 +17,7 @@ from tms_console.records.backup import Copy, back_up
 from tms_console.records.verify import verify
 from tms_console.screens.records import CheckScreen, check_screen
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.integrity_line import IntegrityLine
 from tms_console.ui.long_work import LongWork, Step
 from tms_console.ui.parts import Card, Finding, button, fill, words
 from tms_console.ui.theme import SPACE
@@ -34,6 +35,8 @@ class RecordChecks(QWidget):
         self.progress = LongWork(bridge)
         self.cancel = self.progress.cancel
         column.addWidget(self.progress)
+        self.integrity = IntegrityLine(bridge.daily_check, always=True)
+        column.addWidget(self.integrity)
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
         row.addWidget(self._check(), 3)

@@ -22,7 +22,9 @@ from PySide6.QtWidgets import (
 
 from tms_console.delivery.pipe import Over
 from tms_console.records.database import Purpose
+from tms_console.screens.integrity import IntegrityScreen
 from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
+from tms_console.ui.alarm import Alarm
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
 from tms_console.ui.link import SessionView
@@ -62,6 +64,7 @@ class Shell(QMainWindow):
         bridge.record_changed.connect(self.look_at_record)
         bridge.record_changed.connect(self.show_patient)
         bridge.link.view_changed.connect(self.show_session)
+        bridge.daily_check.changed.connect(self.show_integrity)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
         self._timer.timeout.connect(self.look_at_lock)
@@ -84,6 +87,8 @@ class Shell(QMainWindow):
         column = QVBoxLayout()
         column.setSpacing(0)
         column.addWidget(self._banner())
+        self.alarm = Alarm()
+        column.addWidget(self.alarm)
         column.addWidget(self._message_line())
         column.addLayout(self._alert_line())
         column.addWidget(self.stack, 1)
@@ -284,6 +289,15 @@ class Shell(QMainWindow):
         """Show when the record was sealed, backed up and checked last."""
         if self._bridge.login is not None:
             fill(self.facts, [words(*one.words, wraps=False) for one in facts])
+        alarm = next((one.alarm for one in facts if one.alarm), "")
+        if alarm or not any(one.state == "bad" for one in facts):  # what cannot be read clears none
+            self.alarm.tell(alarm)
+
+    @Slot(object)
+    def show_integrity(self, screen: IntegrityScreen) -> None:
+        """Tell everybody at once if the file of the record is found to be damaged."""
+        if screen.alarm:
+            self.alarm.tell(screen.alarm)
 
     @Slot()
     def show_device(self) -> None:

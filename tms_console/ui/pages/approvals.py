@@ -24,7 +24,7 @@ from tms_console.screens.approvals import (
     matter_screen,
 )
 from tms_console.screens.deciding import FilledDecision, decide
-from tms_console.screens.matters import MatterScreen, Viewer
+from tms_console.screens.matters import Kind, MatterScreen, Viewer
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.matter_view import MatterView
 from tms_console.ui.page import Page
@@ -95,7 +95,9 @@ class ApprovalsPage(Page):
         self.told.hide()
         self.prescribe_button = button("New prescription", self.open_prescribing)
         self.policy_button = button("Propose a policy", self.open_policy)
-        for made in (self.told, self.prescribe_button, self.policy_button):
+        self.edit_button = button("Change as a new version", self.open_editing)
+        self.edit_button.hide()
+        for made in (self.told, self.edit_button, self.prescribe_button, self.policy_button):
             column.addWidget(made)
         self._group = QButtonGroup(self)
         return panel
@@ -192,6 +194,7 @@ class ApprovalsPage(Page):
 
     def _message(self, title: str, text: str) -> None:
         made = Message(title, text)
+        self.edit_button.hide()
         self.stack.addWidget(made)
         old, self.message = self.message, made
         self.stack.setCurrentWidget(made)
@@ -219,6 +222,8 @@ class ApprovalsPage(Page):
         if key != self._key:
             return
         self._matter = screen
+        may = self.bridge.may(Permission.PROPOSE_PRESCRIPTION)
+        self.edit_button.setVisible(may and screen.kind is Kind.PRESCRIPTION)
         self.view.show_screen(screen)
         self.stack.setCurrentWidget(self.view)
 
@@ -244,15 +249,26 @@ class ApprovalsPage(Page):
 
     # The two forms
 
+    def open_editing(self) -> None:
+        """Open the form for the next version of the prescription in view."""
+        matter = self._matter
+        if matter is not None and matter.kind is Kind.PRESCRIPTION:
+            self._key = ""
+            self.edit_button.hide()
+            self.prescribe.edit(matter.uid)
+            self.stack.setCurrentWidget(self.prescribe)
+
     def open_prescribing(self) -> None:
         """Open the form for a new prescription."""
         self._key = ""
+        self.edit_button.hide()
         self.prescribe.open(self.bridge.patient_uid)
         self._show_form(self.prescribe)
 
     def open_policy(self) -> None:
         """Open the form for a version of the policy."""
         self._key = ""
+        self.edit_button.hide()
         self.policy.open()
         self._show_form(self.policy)
 

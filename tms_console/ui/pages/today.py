@@ -20,6 +20,7 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.trust import Trusted
 from tms_console.screens.today import TodayRow, TodayScreen, today_screen
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.integrity_line import IntegrityLine
 from tms_console.ui.page import Page
 from tms_console.ui.parts import STATE_SHAPES, Chip, Finding, Message, button, fill, rule, words
 from tms_console.ui.theme import SPACE
@@ -43,6 +44,8 @@ class TodayPage(Page):
         self.column.addLayout(self.counters)
         self.notice = QVBoxLayout()
         self.column.addLayout(self.notice)
+        self.integrity = IntegrityLine(bridge.daily_check)
+        self.column.addWidget(self.integrity)
         self.rows = QVBoxLayout()
         self.rows.setContentsMargins(0, 0, 0, 0)
         self.rows.setSpacing(0)
