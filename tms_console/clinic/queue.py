@@ -264,7 +264,7 @@ def _holds(trusted: Trusted, current: dict[str, Patient]) -> Iterator[Waiting]:
 
 
 def _answers(trusted: Trusted, current: dict[str, Patient]) -> Iterator[Waiting]:
-    for filled_in in waiting_for_physician(trusted):
+    for filled_in in waiting_for_physician(trusted, current):
         patient = current.get(filled_in.answers.patient_uid)
         if patient is not None:
             yield Waiting(Blocks.A_PATIENT, patient, filled_in.seq, AnswersWait(filled_in))

@@ -20,7 +20,7 @@ from tms_console.accounts.verification import AccountsVerification
 from tms_console.clinic.entries import printed_name
 from tms_console.clinic.patients import patients
 from tms_console.clinic.policies import policy_in_force
-from tms_console.clinic.sittings import Bindings
+from tms_console.clinic.sittings import bindings_of
 from tms_console.records.canonical import Json
 from tms_console.records.database import Database
 from tms_console.records.events import audit_page, session_events
@@ -113,7 +113,7 @@ def sessions_table(trusted: Trusted, wall: str, role: Role, text: str = "") -> T
     if allowed(role, Permission.READ_PATIENTS):
         every = (*patients(trusted), *patients(trusted, closed=True))
         names = {one.patient_uid: one.details.name for one in every}
-    bindings = Bindings(trusted)
+    bindings = bindings_of(trusted)
     lines = [
         _session_line(one, names.get(bindings.patient_uid(one) or "", NOBODY), zone, today)
         for one in reversed(trusted.sessions.values())
