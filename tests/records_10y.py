@@ -204,6 +204,8 @@ class Decade(Story):
     def _write_session(self, one: Any, past: PastSession, order: Operation) -> None:
         self._begun += 1
         self._clock.at = past.started
+        for login in self._logins.values():
+            login.touch()  # making the file takes longer than an idle login lasts
         records = self._checks(one, one.sessions)
         if self._begun > self._thin:
             every = [*records, order, *session_operations(past, self._chance)]

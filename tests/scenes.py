@@ -328,9 +328,7 @@ def _start(studio: Studio, name: str) -> None:
 def _until(studio: Studio, state: str, delivered: int = 0) -> None:
     def there() -> bool:
         snapshot = studio.bridge.link.view.snapshot
-        return (
-            snapshot is not None and snapshot.state == state and snapshot.delivered >= delivered
-        )
+        return snapshot is not None and snapshot.state == state and snapshot.delivered >= delivered
 
     studio.wait(there, state)
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from tms_console.accounts.anchor import PublicAnchor
 from tms_console.accounts.errors import NotTrusted
 from tms_console.accounts.trust import Trusted, one_state, read_trusted
+from tms_console.records import rereading
 from tms_console.records.database import Database
 
 
@@ -76,4 +77,5 @@ class Followed:
                     known.leave()
                     self._known = believed
             finally:
+                rereading.forget()
                 self._holder = 0

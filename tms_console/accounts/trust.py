@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from sqlalchemy import Connection
@@ -87,10 +87,10 @@ class Trusted:
         self._connection: Connection | None = connection
         self._anchor = anchor
         self.demonstration = demonstration
-        self._vouched = vouched
+        self._vouched = replace(vouched, rows=())  # what of them is needed is kept below
         self._passwords = passwords_in(vouched.rows)
         require_credentials(connection, self._passwords)
-        self._entered: dict[str, dict[str, RegistryRow]] = defaultdict(dict)
+        self._entered: _Entered = defaultdict(dict)
         _enter(self._entered, vouched.rows)
         self._kinds: dict[RecordKind, dict[str, StoredRecord]] = {}
         self._found: dict[tuple[RecordKind, str], dict[_Key, list[StoredRecord]]] = {}
@@ -132,8 +132,8 @@ class Trusted:
             NotTrusted: It does not go on from what was read; this object is of no use any more.
         """
         self._connection = connection
-        self._vouched = vouched_since(connection, self._anchor, kept, head, self._vouched)
-        rows = self._vouched.rows
+        vouched = vouched_since(connection, self._anchor, kept, head, self._vouched)
+        self._vouched, rows = replace(vouched, rows=()), vouched.rows
         self._passwords |= passwords_in(rows)
         require_credentials(connection, self._passwords)
         _enter(self._entered, rows)
@@ -306,6 +306,7 @@ class Trusted:
         records = self._checked(kind, records_of(self._reading(), kind))
         if gone := entered.keys() - records.keys():
             raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
+        entered.update(dict.fromkeys(records))
         return records
 
     def _load_since(self, kind: RecordKind) -> None:
@@ -318,6 +319,7 @@ class Trusted:
         known |= new
         if gone := self._entered[kind.value].keys() - known.keys():
             raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
+        self._entered[kind.value].update(dict.fromkeys(new))
         for (of, name), found in self._found.items():
             if of is kind:
                 for one in new.values():
@@ -427,6 +429,9 @@ _BOOK_KINDS = frozenset(
 )
 """What the book of enrolments is folded from."""
 
+_Entered = dict[str, dict[str, RegistryRow | None]]
+"""The audit row of every record by kind and uid; None once the record was compared with it."""
+
 _Key = tuple[type, object]
 
 
@@ -436,7 +441,7 @@ def _key(value: Json) -> _Key:
     return (type(value), value if plain else canonical_text(value))
 
 
-def _enter(entered: dict[str, dict[str, RegistryRow]], rows: tuple[RegistryRow, ...]) -> None:
+def _enter(entered: _Entered, rows: tuple[RegistryRow, ...]) -> None:
     """Note the audit row of every record by kind and uid.
 
     Raises:

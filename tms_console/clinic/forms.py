@@ -334,6 +334,11 @@ def _form(form_id: str, version: int | None) -> Form:
 
 
 def _filled_in(trusted: Trusted, record: StoredRecord) -> FilledIn:
+    whose = str(record.member("patient_uid"))
+    return trusted.of_patient(whose, (_filled_in, record.uid), lambda: _read(trusted, record))
+
+
+def _read(trusted: Trusted, record: StoredRecord) -> FilledIn:
     try:
         answers = FormAnswers.from_canonical(cast("JsonValue", record.values))
         asked = _form(answers.form_id, answers.form_version)

@@ -39,7 +39,7 @@ AUDIT_PAGE = 500
 """Rows of the audit chain that are shown at once."""
 MOST_SHOWN = 200
 """Findings of a verification that are shown; the number of all is said."""
-NOBODY = "-"
+NOBODY, OPEN = "-", "open"
 _TIMES = ("intensity_pct_mso", "planned_ns", "commanded_ns", "observed_ns")
 SESSION_COLUMNS = ("When", "Patient", "End", "Given", "Unknown", "Device")
 SESSION_WIDTHS = (150, 150, 115, 70, 80, 110)
@@ -113,11 +113,16 @@ def sessions_table(trusted: Trusted, wall: str, role: Role, text: str = "") -> T
     if allowed(role, Permission.READ_PATIENTS):
         every = (*patients(trusted), *patients(trusted, closed=True))
         names = {one.patient_uid: one.details.name for one in every}
+    known = trusted.carried((sessions_table, zone, today), dict[str, tuple[str, Line]])
     bindings = bindings_of(trusted)
-    lines = [
-        _session_line(one, names.get(bindings.patient_uid(one) or "", NOBODY), zone, today)
-        for one in reversed(trusted.sessions.values())
-    ]
+    lines = []
+    for one in reversed(trusted.sessions.values()):
+        who = names.get(bindings.patient_uid(one) or "", NOBODY)
+        told, line = known.get(one.uid, ("", None))
+        if line is None or told != who or line.cells[2] == OPEN:
+            line = _session_line(one, who, zone, today)
+            known[one.uid] = who, line
+        lines.append(line)
     if words:
         lines = [one for one in lines if _has(one, words)]
     empty = f"No session is found for {text.strip()!r}." if words else "No session is on record."
@@ -133,7 +138,7 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
     begun, ended = session.begun, session.ended
     counts = (ended or {}).get("outcomes")
     outcomes: Mapping[str, Json] = counts if isinstance(counts, dict) else {}
-    state = "open" if ended is None else str(ended.get("state"))
+    state = OPEN if ended is None else str(ended.get("state"))
     unknown = str(outcomes.get("unknown", 0)) if ended else ""
     return Line(
         session.uid,
@@ -145,7 +150,7 @@ def _session_line(session: OldSession, who: str, zone: ZoneInfo, today: date) ->
             unknown,
             "simulated" if begun.get("simulated") else str(begun.get("device_model")),
         ),
-        {"completed": "good", "stopped": "note", "open": "note"}.get(state, "warn"),
+        {"completed": "good", "stopped": "note", OPEN: "note"}.get(state, "warn"),
     )
 
 

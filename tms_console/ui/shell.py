@@ -343,7 +343,7 @@ class Shell(QMainWindow):
         other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
         self._bridge.set_theme(other)
 
-    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802, FBT001 - Qt's name
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
         """Go where Tab leads, in the order in which things stand."""
         stop = next_stop(self, QApplication.focusWidget(), forward=forward)
         if stop is None:
