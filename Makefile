@@ -52,7 +52,7 @@ lint: .venv/.ready ## style, types and the direction of imports
 bench: .venv/.ready ## timing, durability, size and start-up, beside this machine's own noise
 	@$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 
-records-10y: .venv/.ready ## a clinic of ten years (SESSIONS=25000), into out/records-10y: some twelve minutes, under 1 GB
+records-10y: .venv/.ready ## a clinic of ten years (SESSIONS=25000), into out/records-10y: half an hour, 1.4 GB
 	@rm -rf out/records-10y
 	@$(BIN)/python -m tests.records_10y --sessions $(SESSIONS) --seed $(SEED) --out out/records-10y/clinic.db
 
