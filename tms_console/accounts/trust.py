@@ -311,15 +311,14 @@ class Trusted:
 
     def _load_since(self, kind: RecordKind) -> None:
         """Add the records that came since the kind was read, and to what they are found by."""
-        known = self._kinds[kind]
+        known, entered = self._kinds[kind], self._entered[kind.value]
         last = next(reversed(known.values())).seq if known else 0
         new = self._checked(kind, records_after(self._reading(), kind, last))
-        if not new and len(known) == len(self._entered[kind.value]):
-            return
         known |= new
-        if gone := self._entered[kind.value].keys() - known.keys():
-            raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
-        self._entered[kind.value].update(dict.fromkeys(new))
+        if len(known) != len(entered):  # each that is known was entered
+            gone = min(entered.keys() - known.keys())
+            raise NotTrusted("deleted", f"{kind} {gone} was entered and is not there.")
+        entered.update(dict.fromkeys(new))
         for (of, name), found in self._found.items():
             if of is kind:
                 for one in new.values():
