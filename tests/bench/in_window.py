@@ -50,6 +50,7 @@ from tms_console.ui.tables import WordsView
 PATIENCE_S = 120.0
 TABLE_ROWS = 10_000
 FRAME_MS, TABLE_EVERY_MS = 33, 400
+NOISE_NS = 20_000_000
 SESSION_S = 25
 """How long a session is looked at."""
 MAGPRO = EmulatorOrder(name="magpro")
@@ -130,6 +131,8 @@ def pages(file: Path, times: int) -> dict[str, object]:
         somebody = patients(trusted)[-1].patient_uid
     inside.bridge.set_patient(somebody)
     took: dict[str, list[float]] = {}
+    used: dict[str, list[float]] = {}
+    noise: list[float] = []
     first: dict[str, float] = {}
     names = [page.name for page in PAGES]
     for number in range(times + 1):
@@ -137,15 +140,24 @@ def pages(file: Path, times: int) -> dict[str, object]:
             inside.idle()
             if number % 2:
                 inside.station.seal("the bench wrote something")
-            begun_ns = time.perf_counter_ns()
+            noise.append(_noise_ms())
+            begun_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
             inside.bridge.go(name)
             inside.idle()
             ms = (time.perf_counter_ns() - begun_ns) / 1e6
             if number:
                 took.setdefault(name, []).append(ms)
+                used.setdefault(name, []).append((time.process_time_ns() - cpu_ns) / 1e6)
             else:
                 first[name] = ms
-    told = {"ms": took, "first_ms": first, "whole_s": whole_s, "rss_mb": _rss_mb("self")}
+    told = {
+        "ms": took,
+        "used_ms": used,
+        "noise_ms": noise,
+        "first_ms": first,
+        "whole_s": whole_s,
+        "rss_mb": _rss_mb("self"),
+    }
     inside.close()
     return told
 
@@ -300,7 +312,7 @@ class _Load:
 
 def stops(file: Path, times: int) -> dict[str, object]:
     """Click Stop at random moments, from beside the window's thread, and time the disarm."""
-    chance, took = random.Random(0), []
+    chance, took, noise = random.Random(0), [], []
     inside = Inside(file)
     inside.idle()
     with ExitStack() as stack:
@@ -309,9 +321,10 @@ def stops(file: Path, times: int) -> dict[str, object]:
         load = _Load(inside)
         for number in range(times):
             took.append(_stop(inside, emulator, file.parent, number, chance))
+            noise.append(_noise_ms())
         load.close()
         inside.close()
-    return {"ms": took, "tables": load.shown}
+    return {"ms": took, "tables": load.shown, "noise_ms": noise}
 
 
 def _stop(
@@ -345,6 +358,14 @@ def _stop(
     if over is None or "STOP" not in over.reason:
         raise RuntimeError(f"it was not stopped by the click: {over}")
     return (emulator.disarmed_after(clicked[0]) - clicked[0]) / 1e6
+
+
+def _noise_ms() -> float:
+    """Return how much longer 20 ms of work take than they need: what others take of the machine."""
+    begun_ns, cpu_ns = time.perf_counter_ns(), time.thread_time_ns()
+    while time.thread_time_ns() - cpu_ns < NOISE_NS:
+        pass
+    return (time.perf_counter_ns() - begun_ns - (time.thread_time_ns() - cpu_ns)) / 1e6
 
 
 def _children() -> list[str]:
