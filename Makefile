@@ -5,6 +5,7 @@ N ?= 200
 REAL_TIME ?= 20
 SEED ?= 0
 MINUTES ?= 1
+SESSIONS ?= 25000
 THRESHOLD ?= 45
 # three at a time on two cores: many tests wait for real processes
 PYTEST_OPTIONS ?= -n 3 --dist worksteal
@@ -16,7 +17,7 @@ ifdef COVERAGE
 COVERAGE_OPTIONS := --cov --cov-report=
 endif
 
-.PHONY: demo test lint bench crash-test monkey screenshots constraints clean
+.PHONY: demo test lint bench records-10y crash-test monkey screenshots constraints clean
 
 demo: .venv/.ready ## a throw-away clinic in a window; without a display, one session in the terminal
 	@if $(BIN)/python -c "import sys; from tms_console.ui.display import why_no_window as why; \
@@ -51,6 +52,10 @@ lint: .venv/.ready ## style, types and the direction of imports
 
 bench: .venv/.ready ## timing, durability, size and start-up, beside this machine's own noise
 	@$(BIN)/python -m tests.bench $(BENCH_OPTIONS)
+
+records-10y: .venv/.ready ## a clinic of ten years (SESSIONS=25000), into out/records-10y: half an hour, 1.4 GB
+	@rm -rf out/records-10y
+	@$(BIN)/python -m tests.records_10y --sessions $(SESSIONS) --seed $(SEED) --out out/records-10y/clinic.db
 
 crash-test: .venv/.ready ## kills N sessions at random instants, REAL_TIME of them in real time
 	@$(BIN)/python -m tests.crash $(N) --real-time $(REAL_TIME) --seed $(SEED)

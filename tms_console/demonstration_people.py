@@ -93,6 +93,7 @@ class Course:
         happened: Adverse events.
         changes: Medications as they were changed, by the session before which.
         target: Where the coil is aimed.
+        over_for_days: The last session was given so many days ago or earlier.
     """
 
     details: PatientDetails
@@ -121,6 +122,7 @@ class Course:
     happened: tuple[Happened, ...] = ()
     changes: Mapping[int, tuple[Medication, ...]] = field(default_factory=dict)
     target: str = "left DLPFC"
+    over_for_days: int = 0
 
 
 COURSES = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -192,7 +192,7 @@ _Act = tuple[datetime, int, Callable[[], None]]
 class Story:
     """What happened, in the order in which it happened."""
 
-    def __init__(self, path: Path, now: datetime) -> None:
+    def __init__(self, path: Path, now: datetime, courses: Sequence[Course] = COURSES) -> None:
         self._now = now - LEAST_AGE
         self._zone_name = local_time_zone()
         self._zone = ZoneInfo(self._zone_name)
@@ -200,12 +200,12 @@ class Story:
         self._chance = random.Random(SEED)
         self._patients = [
             _Patient(one, self._days(one), head=self._head(number))
-            for number, one in enumerate(COURSES)
+            for number, one in enumerate(courses)
         ]
         first = min((one.days[0] for one in self._patients if one.days), default=self._today)
         self._opened = self._at(first - timedelta(days=21), 7, 30)
         self._clock = _Clock(self._opened)
-        self._station, started = first_start(
+        station, started = first_start(
             path,
             (ADMINISTRATOR.login, ADMINISTRATOR.name),
             ADMINISTRATOR.password,
@@ -213,6 +213,7 @@ class Story:
             hashing=Hashing(argon2id, CHEAP),
             purpose=Purpose.DEMO,
         )
+        self._station = station.following()
         self._logins: dict[str, Login] = {ADMINISTRATOR.login: started.login}
 
     def tell(self, progress: Callable[[int, int], None]) -> None:
@@ -236,7 +237,7 @@ class Story:
     def _days(self, course: Course) -> tuple[date, ...]:
         """Return the working days on which the sessions were given, the last one last."""
         days: list[date] = []
-        day = self._today
+        day = self._today - timedelta(days=course.over_for_days)
         if not course.today or self._at(self._today, 1) > self._now:
             day -= timedelta(days=1)
         elif course.given:
@@ -486,6 +487,10 @@ class Story:
 
     def _check(self, one: _Patient, session: int) -> None:
         """Fill in what is asked before a session, a few minutes before it."""
+        write_history(self._station.database, self._checks(one, session), self._clock)
+
+    def _checks(self, one: _Patient, session: int) -> list[Operation]:
+        """Return what is filled in before a session."""
         sleep = 6 + (session + len(one.course.details.name)) % 3
         told: dict[str, dict[str, AnswerValue]] = {
             DAILY: {**A_GOOD_DAY, "sleep_hours": sleep},
@@ -495,8 +500,7 @@ class Story:
         if session <= FIRST_SESSIONS:
             borne = "this is the first" if session == 1 else "well"
             told[EXTRA] = {**EXTRA_CHECK, "earlier_sessions": borne}
-        records = [self._form(one, name, answers) for name, answers in told.items()]
-        write_history(self._station.database, records, self._clock)
+        return [self._form(one, name, answers) for name, answers in told.items()]
 
     def _session(self, one: _Patient, **how: Unpack[_How]) -> str:
         """Put one session on record; returns its uid."""
@@ -517,15 +521,20 @@ class Story:
         order = order_start(self._station, by, ordered)
         remarks = (Remark(3, EventKind.NOTE, "comfort 3 of 10"),) if one.sessions % 5 == 0 else ()
         past = PastSession(ordered, content, self._clock.at, by.user_uid, remarks=remarks, **how)
-        operations: list[Operation] = [order, *session_operations(past, self._chance)]
-        self._clock.at = past.ended
-        write_history(self._station.database, operations, self._clock)
+        self._write_session(one, past, order)
         one.last_session = ordered.session_uid
         if past.state is not SessionState.INTERRUPTED and (
             one.course.signed or one.sessions < one.course.given
         ):
             one.unsigned.append(ordered.session_uid)
         return ordered.session_uid
+
+    def _write_session(self, one: _Patient, past: PastSession, order: Operation) -> None:
+        """Put a session on record after its start order."""
+        del one
+        operations: list[Operation] = [order, *session_operations(past, self._chance)]
+        self._clock.at = past.ended
+        write_history(self._station.database, operations, self._clock)
 
     def _suffer(self, one: _Patient, happened: Happened) -> None:
         event = AdverseEvent(

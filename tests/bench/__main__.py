@@ -34,6 +34,13 @@ from tests.bench.machine import can_have_realtime, describe, load_average
 from tests.bench.recording import measure_bytes, measure_durable
 from tests.bench.starting import fast_database, measure_commands, protocols_on_disk
 from tests.bench.stopping import measure_death, measure_stop
+from tests.bench.window import (
+    measure_click,
+    measure_memory,
+    measure_pages,
+    measure_start,
+    measure_thread,
+)
 
 EXPLANATION = """\
 Every number is of this run on this machine.  The p99 of fewer than 100 values is their worst.
@@ -60,6 +67,9 @@ class Sizes:
         pulses: Pulses that are committed one by one.
         versions: Calls of `--version`.
         rehearsals: Sessions of 3,000 pulses under the virtual clock.
+        openings: Times that the window, and each of its pages, is opened.
+        day: Sessions of a simulated day.
+        clicks: Sessions that are stopped by a click.
         every_condition: Also without real-time priority, and stops with a core busy.
     """
 
@@ -71,6 +81,9 @@ class Sizes:
     versions: int
     rehearsals: int
     every_condition: bool
+    openings: int
+    day: int
+    clicks: int
 
 
 FULL = Sizes(
@@ -82,6 +95,9 @@ FULL = Sizes(
     versions=20,
     rehearsals=3,
     every_condition=True,
+    openings=10,
+    day=16,
+    clicks=24,
 )
 QUICK = Sizes(
     lateness_s=6,
@@ -92,6 +108,9 @@ QUICK = Sizes(
     versions=3,
     rehearsals=1,
     every_condition=False,
+    openings=2,
+    day=4,
+    clicks=4,
 )
 
 
@@ -146,6 +165,19 @@ def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
             for busy in ((False, True) if sizes.every_condition else (False,))
         ),
         Part("death", sizes.deaths * 8.0, lambda: measure_death(sizes.deaths, folder)),
+        Part(
+            "the window's start",
+            25 + sizes.openings * 2,
+            lambda: measure_start(sizes.openings, folder),
+        ),
+        Part(
+            "the window's pages",
+            30 + sizes.openings * 2,
+            lambda: measure_pages(2 * sizes.openings, folder),
+        ),
+        Part("the window's thread", 50, lambda: measure_thread(folder)),
+        Part("the window's memory", 15 + sizes.day * 3, lambda: measure_memory(sizes.day, folder)),
+        Part("clicks on Stop", 15 + sizes.clicks * 5, lambda: measure_click(sizes.clicks, folder)),
     )
 
 
@@ -154,9 +186,9 @@ def _bytes(folder: Path) -> Iterator[Finding]:
         yield from measure_bytes(protocol, fast_database(folder, protocol))
 
 
-def run(sizes: Sizes, folder: Path, console: Console) -> list[Finding]:
+def run(sizes: Sizes, folder: Path, console: Console, only: str = "") -> list[Finding]:
     """Measure everything under a progress line with the time left."""
-    every = parts(sizes, folder)
+    every = [part for part in parts(sizes, folder) if only in part.what]
     found: list[Finding] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), _TimeLeft())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -233,8 +265,9 @@ def notes_of(found: Sequence[Finding]) -> list[str]:
 def main() -> int:
     """Run the command line of the bench."""
     asked = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="under a minute, fewer repetitions")
+    asked.add_argument("--quick", action="store_true", help="a few minutes, fewer repetitions")
     asked.add_argument("--json", action="store_true", help="numbers for machines")
+    asked.add_argument("--only", default="", help="parts whose names have this in them")
     asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
     options = asked.parse_args()
     console = Console(stderr=options.json, highlight=False)
@@ -245,7 +278,7 @@ def main() -> int:
         folder = Path(name)
         os.environ["TMS_CONSOLE_STATE"] = str(folder / "state")
         machine = describe(folder)
-        found = run(QUICK if options.quick else FULL, folder, console)
+        found = run(QUICK if options.quick else FULL, folder, console, options.only)
     machine |= {
         "load average before": load_before,
         "load average after": load_average(),

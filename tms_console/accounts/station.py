@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tms_console.accounts.anchor import Anchor, require_anchor
 from tms_console.accounts.book import Book, read_book
+from tms_console.accounts.followed import Followed
 from tms_console.accounts.passwords import CURRENT, Argon2id, Parameters, argon2id
 from tms_console.accounts.trust import Trusted, trusting
 from tms_console.records.audit import Wall
@@ -49,12 +50,19 @@ class Station:
         anchor: The console's key and the first administrator's public key.
         wall: Gives the wall time as RFC 3339 text in UTC.
         hashing: How passwords are computed.
+        followed: Where what was read is kept, so that a look reads only what is new; None for a
+            station of which every look reads all of it, as the delivering process's.
     """
 
     database: Database
     anchor: Anchor
     wall: Wall = utc_now_text
     hashing: Hashing = HASHING
+    followed: Followed | None = None
+
+    def following(self) -> Station:
+        """Return this console with looks that follow what they know (`followed`)."""
+        return replace(self, followed=Followed())
 
     @contextlib.contextmanager
     def trusting(self) -> Iterator[Trusted]:
@@ -64,7 +72,8 @@ class Station:
             NotTrusted: It is not what this console wrote.
             RecordsError: It cannot be read.
         """
-        with trusting(self.database, self.anchor.public) as trusted:
+        look = trusting if self.followed is None else self.followed.trusting
+        with look(self.database, self.anchor.public) as trusted:
             yield trusted
 
     def raw_book(self) -> Book:

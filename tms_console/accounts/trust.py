@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection
 
@@ -23,17 +24,21 @@ from tms_console.accounts.statements import text_of
 from tms_console.accounts.vouching import (
     Vouched,
     is_where_it_was_left,
+    passwords_in,
     read_head,
     remembered,
     require_credentials,
     vouched_chain,
+    vouched_since,
 )
 from tms_console.records.canonical import Json, canonical_text, digest
 from tms_console.records.clinical import RECORD_ADD, RecordKind, StoredRecord
 from tms_console.records.database import Database, Purpose
 from tms_console.records.heads import ChainHead, KeptHeads
-from tms_console.records.registry import RegistryRow, same_as_entered
+from tms_console.records.registry import RegistryRow, records_after, same_as_entered
 from tms_console.records.rereading import records_of
+
+_T = TypeVar("_T")
 
 MOST_TRIES = 20
 """How often a state is looked for while others write several times between two looks."""
@@ -65,9 +70,8 @@ class Trusted:
     """One state of a database of this console, every part of it accounted for.
 
     Attributes:
-        head: Where the chain ends.
-        newest_at: Wall time of the newest audit row.
-        sealed_seq: Up to where the console has signed.
+        book: Whose key is which.
+        sessions: What the chain says of every session, by uid, in order of the chain.
         demonstration: Its first audit row says that it is a demonstration: nobody in it is real,
             no real stimulator is armed with it, and simulated sessions count for its courses.
     """
@@ -80,18 +84,136 @@ class Trusted:
         *,
         demonstration: bool = False,
     ) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
+        self._anchor = anchor
         self.demonstration = demonstration
-        self.head = vouched.head
-        self.newest_at = vouched.newest_at
-        self.sealed_seq = vouched.sealed_seq
-        self._entered = _entered(vouched.rows)
+        self._vouched = replace(vouched, rows=())  # what of them is needed is kept below
+        self._passwords = passwords_in(vouched.rows)
+        require_credentials(connection, self._passwords)
+        self._entered: _Entered = defaultdict(dict)
+        _enter(self._entered, vouched.rows)
         self._kinds: dict[RecordKind, dict[str, StoredRecord]] = {}
         self._found: dict[tuple[RecordKind, str], dict[_Key, list[StoredRecord]]] = {}
         self._signed: dict[str, Signed | None] = {}
-        self.sessions = _sessions(vouched.rows)
-        self.book: Book = read_book(
-            anchor.first_administrator_key,
+        self._worked_out: dict[object, object] = {}
+        self._of_patients: dict[str, dict[object, object]] = {}
+        self._carried: dict[object, object] = {}
+        self.sessions: dict[str, OldSession] = {}
+        _add_sessions(self.sessions, vouched.rows)
+        self.book = self._read_book()
+
+    @property
+    def head(self) -> ChainHead:
+        """Where the chain ends."""
+        return self._vouched.head
+
+    @property
+    def newest_at(self) -> str:
+        """Wall time of the newest audit row."""
+        return self._vouched.newest_at
+
+    @property
+    def sealed_seq(self) -> int:
+        """Up to where the console has signed."""
+        return self._vouched.sealed_seq
+
+    def follow(self, connection: Connection, kept: KeptHeads | None, head: ChainHead) -> None:
+        """Go on to a later state of the same file, reading what came since and nothing else.
+
+        What was read before is believed as it was read: a record or an audit row of before that
+        somebody edits in the file from now on is not seen here (`followed`).
+
+        Args:
+            connection: Inside one read transaction, from now on asked in place of the one before.
+            kept: The heads kept outside while the transaction began.
+            head: Where the chain ends in it.
+
+        Raises:
+            NotTrusted: It does not go on from what was read; this object is of no use any more.
+        """
+        self._connection = connection
+        vouched = vouched_since(connection, self._anchor, kept, head, self._vouched)
+        self._vouched, rows = replace(vouched, rows=()), vouched.rows
+        self._passwords |= passwords_in(rows)
+        require_credentials(connection, self._passwords)
+        _enter(self._entered, rows)
+        _add_sessions(self.sessions, rows)
+        for kind in self._kinds:
+            self._load_since(kind)
+        if not rows:
+            return
+        self._worked_out.clear()
+        for row in rows:
+            self._forget_patient(row)
+        new = {row.subject.partition(":")[0] for row in rows if row.action == RECORD_ADD}
+        if new & _BOOK_KINDS:
+            self.book = self._read_book()
+            self._signed.clear()
+            self._of_patients.clear()
+        # one that did not hold, of a session without an end, may hold now
+        self._signed = {uid: one for uid, one in self._signed.items() if one is not None}
+
+    def leave(self) -> None:
+        """Give back the connection; until the next `follow` only what was read can be asked."""
+        self._connection = None
+
+    def worked_out(self, key: Hashable, work_out: Callable[[], _T]) -> _T:
+        """Return something computed from this state of the record, once for every state.
+
+        Args:
+            key: What it is; whoever asks with the same key gets the same object, to look at.
+            work_out: Computes it, from this object and nothing else.
+        """
+        if key not in self._worked_out:
+            self._worked_out[key] = work_out()
+        return cast("_T", self._worked_out[key])
+
+    def of_patient(self, patient_uid: str, key: Hashable, work_out: Callable[[], _T]) -> _T:
+        """Return something computed from one patient's records, and the book of enrolments.
+
+        It is computed again after anything new of this patient: a record that names them, a
+        signature on one, a session that was ordered for them.
+
+        Args:
+            patient_uid: Whose.
+            key: What it is; whoever asks with the same key gets the same object, to look at.
+            work_out: Computes it, from nothing else, and not from the time.
+        """
+        of_theirs = self._of_patients.setdefault(patient_uid, {})
+        if key not in of_theirs:
+            of_theirs[key] = work_out()
+        return cast("_T", of_theirs[key])
+
+    def carried(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return an object that goes on from state to state, and keeps up with them itself."""
+        if key not in self._carried:
+            self._carried[key] = make()
+        return cast("_T", self._carried[key])
+
+    def _forget_patient(self, row: RegistryRow) -> None:
+        """Forget what was computed of the patient whom a new row concerns, or of everybody."""
+        named, _, uid = row.subject.partition(":")
+        patients: set[Json] = set()
+        if row.action == RECORD_ADD:
+            kind = next((one for one in self._kinds if one.value == named), None)
+            if kind is None or kind is RecordKind.SEAL:
+                return  # nothing was computed from it
+            patients = {self._kinds[kind][uid].member("patient_uid")}
+        elif row.action in ("session.begin", "session.end"):
+            orders = self.records(RecordKind.START_ORDER, session_uid=uid)
+            patients = {one.member("patient_uid") for one in orders} or {None}
+        if None in patients:
+            self._of_patients.clear()
+        for one in patients:
+            self._of_patients.pop(str(one), None)
+
+    def values_of(self, kind: RecordKind, name: str) -> tuple[str, ...]:
+        """Return the texts that a member of a kind's contents has, each once, in no order."""
+        return tuple(value for _, value in self._by(kind, name) if isinstance(value, str))
+
+    def _read_book(self) -> Book:
+        return read_book(
+            self._anchor.first_administrator_key,
             self.records(RecordKind.USER),
             (
                 *self.records(RecordKind.ENROLMENT),
@@ -175,22 +297,48 @@ class Trusted:
         if (kind, name) not in self._found:
             found: dict[_Key, list[StoredRecord]] = defaultdict(list)
             for one in self._load(kind).values():
-                found[_key(one.member(name))].append(one)
+                found[_key(one.values.get(name))].append(one)  # read and not kept: there are many
             self._found[kind, name] = dict(found)
         return self._found[kind, name]
 
     def _compared(self, kind: RecordKind) -> dict[str, StoredRecord]:
+        entered = self._entered[kind.value]
+        records = self._checked(kind, records_of(self._reading(), kind))
+        if gone := entered.keys() - records.keys():
+            raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
+        entered.update(dict.fromkeys(records))
+        return records
+
+    def _load_since(self, kind: RecordKind) -> None:
+        """Add the records that came since the kind was read, and to what they are found by."""
+        known, entered = self._kinds[kind], self._entered[kind.value]
+        last = next(reversed(known.values())).seq if known else 0
+        new = self._checked(kind, records_after(self._reading(), kind, last))
+        known |= new
+        if len(known) != len(entered):  # each that is known was entered
+            gone = min(entered.keys() - known.keys())
+            raise NotTrusted("deleted", f"{kind} {gone} was entered and is not there.")
+        entered.update(dict.fromkeys(new))
+        for (of, name), found in self._found.items():
+            if of is kind:
+                for one in new.values():
+                    found.setdefault(_key(one.values.get(name)), []).append(one)
+
+    def _checked(self, kind: RecordKind, found: Iterable[StoredRecord]) -> dict[str, StoredRecord]:
         entered, records = self._entered[kind.value], {}
-        for record in records_of(self._connection, kind):
+        for record in found:
             row = entered.get(record.uid)
             if row is None:
                 raise NotTrusted("inserted", f"{kind} {record.uid} was never entered.")
             if not same_as_entered(record, row):
                 raise NotTrusted("changed", f"{kind} {record.uid} is not what was entered.")
             records[record.uid] = record
-        if gone := entered.keys() - records.keys():
-            raise NotTrusted("deleted", f"{kind} {min(gone)} was entered and is not there.")
         return records
+
+    def _reading(self) -> Connection:
+        if self._connection is None:
+            raise RuntimeError("this state of the record was left: nothing more is read of it")
+        return self._connection
 
 
 @contextlib.contextmanager
@@ -199,6 +347,20 @@ def trusting(database: Database, anchor: PublicAnchor) -> Iterator[Trusted]:
 
     Raises:
         NotTrusted: It is not, or not whole, what this console wrote; the sentence names what.
+        DatabaseUnusable: It cannot be read.
+    """
+    with one_state(database, anchor) as (connection, kept, head):
+        yield read_trusted(connection, database, anchor, kept, head)
+
+
+@contextlib.contextmanager
+def one_state(
+    database: Database, anchor: PublicAnchor
+) -> Iterator[tuple[Connection, KeptHeads | None, ChainHead]]:
+    """Give a read transaction, what is kept outside of the heads, and where the chain ends in it.
+
+    Raises:
+        NotTrusted: It is another database, has no chain, or is being written all the time.
         DatabaseUnusable: It cannot be read.
     """
     _require_anchored(database, anchor)
@@ -211,7 +373,7 @@ def trusting(database: Database, anchor: PublicAnchor) -> Iterator[Trusted]:
                 before, kept = kept, remembered(database.uid)
                 if kept != before and not is_where_it_was_left(head, kept):
                     continue  # others wrote more than once between the two looks
-            yield read_trusted(connection, database, anchor, kept, head)
+            yield connection, kept, head
             return
     raise NotTrusted("busy", "The record is being written all the time; try again.")
 
@@ -238,7 +400,6 @@ def read_trusted(
     _require_anchored(database, anchor)
     head = head or read_head(connection, anchor.database_uid, anchor.console_uid)
     vouched = vouched_chain(connection, anchor, kept, head)
-    require_credentials(connection, vouched.rows)
     demonstration = database.purpose is Purpose.DEMO
     return Trusted(connection, anchor, vouched, demonstration=demonstration)
 
@@ -256,6 +417,20 @@ def _require_anchored(database: Database, anchor: PublicAnchor) -> None:
         )
 
 
+_BOOK_KINDS = frozenset(
+    kind.value
+    for kind in (
+        RecordKind.USER,
+        RecordKind.ENROLMENT,
+        RecordKind.ENROLMENT_END,
+        RecordKind.KEY_CONFIRMATION,
+    )
+)
+"""What the book of enrolments is folded from."""
+
+_Entered = dict[str, dict[str, RegistryRow | None]]
+"""The audit row of every record by kind and uid; None once the record was compared with it."""
+
 _Key = tuple[type, object]
 
 
@@ -265,25 +440,26 @@ def _key(value: Json) -> _Key:
     return (type(value), value if plain else canonical_text(value))
 
 
-def _entered(rows: tuple[RegistryRow, ...]) -> dict[str, dict[str, RegistryRow]]:
-    """Return the audit row of every record by kind and uid."""
-    entered: dict[str, dict[str, RegistryRow]] = defaultdict(dict)
+def _enter(entered: _Entered, rows: tuple[RegistryRow, ...]) -> None:
+    """Note the audit row of every record by kind and uid.
+
+    Raises:
+        NotTrusted: One was entered twice.
+    """
     for row in rows:
         if row.action == RECORD_ADD:
             kind, _, uid = row.subject.partition(":")
             if uid in entered[kind]:
                 raise NotTrusted("rewritten", f"Audit row {row.seq}: {row.subject} was there.")
             entered[kind][uid] = row
-    return entered
 
 
-def _sessions(rows: tuple[RegistryRow, ...]) -> dict[str, OldSession]:
-    """Return what the chain says of every session; each begins once and ends once at most.
+def _add_sessions(found: dict[str, OldSession], rows: tuple[RegistryRow, ...]) -> None:
+    """Note what the chain says of every session; each begins once and ends once at most.
 
     Raises:
         NotTrusted: One began or ended twice: its rows were edited, and then closed once more.
     """
-    found: dict[str, OldSession] = {}
     for row in rows:
         uid = row.subject.partition(":")[2]
         before = found.get(uid)
@@ -295,4 +471,3 @@ def _sessions(rows: tuple[RegistryRow, ...]) -> dict[str, OldSession]:
             if before is None or before.ended is not None:
                 raise NotTrusted("reopened", f"Session {uid} ended twice, or never began.")
             found[uid] = OldSession(uid, before.seq, before.begun, row.detail)
-    return found

@@ -5,6 +5,7 @@ One thing that does not fit refuses the whole.  What the records of the chain sa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -13,6 +14,7 @@ from tms_console.accounts.anchor import PublicAnchor
 from tms_console.accounts.errors import BadStatement, NotTrusted
 from tms_console.accounts.statements import require_signed
 from tms_console.records.audit import hash_at, newest_head
+from tms_console.records.canonical import Json
 from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.clinical_tables import CREDENTIAL
 from tms_console.records.database import SCHEMA_VERSION
@@ -20,6 +22,7 @@ from tms_console.records.errors import RecordsError
 from tms_console.records.heads import ChainHead, KeptHeads, kept_heads
 from tms_console.records.registry import (
     BrokenChain,
+    Fold,
     Links,
     RegistryRow,
     SealedState,
@@ -40,14 +43,24 @@ class Vouched:
     Attributes:
         head: Where it ends.
         newest_at: Wall time of the newest audit row.
-        sealed_seq: Up to where the console has signed.
-        rows: The whole registry, in order.
+        fold: The registry up to where the console has signed, as it signed it.
+        seal: The audit row that entered the newest seal.
+        unsealed: The rows of the registry after `fold`.
+        rows: The rows of the registry that were not known before, in order: the whole of it, or
+            those that came since.
     """
 
     head: ChainHead
     newest_at: str
-    sealed_seq: int
+    fold: Fold
+    seal: RegistryRow
+    unsealed: tuple[RegistryRow, ...]
     rows: tuple[RegistryRow, ...]
+
+    @property
+    def sealed_seq(self) -> int:
+        """Up to where the console has signed."""
+        return self.fold.seq
 
 
 def remembered(database_uid: str) -> KeptHeads | None:
@@ -98,11 +111,61 @@ def vouched_chain(
     seal, sealed = _newest_seal(connection, anchor)
     links = _require_links(connection, anchor, sealed, head)
     rows = _require_registry(connection, anchor, sealed, links)
-    _require_newest(seal, rows)
-    return Vouched(head, links.at, sealed.fold.seq, rows)
+    entered = _require_newest(seal, rows)
+    return Vouched(head, links.at, sealed.fold, entered, links.registry, rows)
 
 
-def require_credentials(connection: Connection, rows: tuple[RegistryRow, ...]) -> None:
+def vouched_since(
+    connection: Connection,
+    anchor: PublicAnchor,
+    kept: KeptHeads | None,
+    head: ChainHead,
+    known: Vouched,
+) -> Vouched:
+    """Return what came after a chain that was vouched for: the same questions, of the new rows.
+
+    The rows up to `known.head` are not read again.  What was done to them since shows only in what
+    builds on them: the known last row must stand as it did, each new row must follow, and a seal
+    must sign what was known before together with the new rows.
+
+    Args:
+        connection: Inside one read transaction.
+        anchor: What this console keeps of the database.
+        kept: What it remembers of the head.
+        head: Where the chain ends in this transaction.
+        known: The same chain at an earlier look.
+
+    Raises:
+        NotTrusted: It is not what this console wrote, or does not go on from what was known.
+    """
+    _require_left(connection, head, kept)
+    _require_rules(connection)
+    seal, sealed = _newest_seal(connection, anchor)
+    try:
+        links = read_links(connection, anchor.console_uid, known.head.seq, known.head.hash)
+    except BrokenChain as error:
+        raise NotTrusted("rewritten", f"Audit row {error.seq} is not what was written.") from error
+    if (links.seq, links.hash) != (head.seq, head.hash):
+        raise NotTrusted("rewritten", f"Audit row {links.seq} is not where the record ends.")
+    after, upto = known.unsealed + links.registry, sealed.fold.seq
+    fold = known.fold.add_all((row for row in after if row.seq <= upto), upto)
+    if fold != sealed.fold or hash_at(connection, anchor.console_uid, upto) != sealed.hash:
+        raise NotTrusted(
+            "rewritten",
+            f"The record up to audit row {upto} is not what this console signed: entries were "
+            "removed, added or replaced.",
+        )
+    entered = _require_newest(seal, (known.seal, *after))
+    unsealed = tuple(row for row in after if row.seq > upto)
+    return Vouched(head, links.at, fold, entered, unsealed, links.registry)
+
+
+def passwords_in(rows: Iterable[RegistryRow]) -> dict[str, dict[str, Json]]:
+    """Return what was entered last of every stored password and sealed key, by its user."""
+    return {row.subject: row.detail for row in rows if row.action == "credential.set"}
+
+
+def require_credentials(connection: Connection, passwords: Mapping[str, dict[str, Json]]) -> None:
     """Do nothing if every stored password and sealed key is the newest that was entered.
 
     An older one put back would open its owner's key with a password that was given up.
@@ -110,7 +173,7 @@ def require_credentials(connection: Connection, rows: tuple[RegistryRow, ...]) -
     Raises:
         NotTrusted: One is not, is gone, or was never entered.
     """
-    entered = {row.subject: row.detail for row in rows if row.action == "credential.set"}
+    entered = dict(passwords)
     for found in connection.execute(select(CREDENTIAL)).mappings():
         name = f"The password of user {found['user_uid']}"
         wanted = entered.pop(f"user:{found['user_uid']}", None)
@@ -203,9 +266,10 @@ def _require_registry(
     return rows + links.registry
 
 
-def _require_newest(seal: StoredRecord, rows: tuple[RegistryRow, ...]) -> None:
+def _require_newest(seal: StoredRecord, rows: tuple[RegistryRow, ...]) -> RegistryRow:
     """The newest seal that was entered must be the one that was read: it covers the most."""
     prefix = RecordKind.SEAL.subject("")
     entered = next((row for row in reversed(rows) if row.subject.startswith(prefix)), None)
     if entered is None or not same_as_entered(seal, entered):
         raise NotTrusted("seal", "The console's newest seal was removed or replaced.")
+    return entered

@@ -97,7 +97,11 @@ def standing(trusted: Trusted, uid: str, now: str, without_user_uid: str = "") -
 def _standing(trusted: Trusted, proposed: ProposedVersion, now: Now) -> Standing:
     prescription = proposed.prescription
     line = line_of(trusted, prescription.prescription_uid)
-    findings = review_prescription(prescription)
+    findings = trusted.of_patient(
+        prescription.patient_uid,
+        (review_prescription, proposed.digest),
+        lambda: review_prescription(prescription),
+    )
     return standing_of(trusted, line, prescription.uid, findings, now)
 
 

@@ -17,7 +17,7 @@ from tms_console.accounts.trust import OldSession, Trusted
 from tms_console.clinic.entries import local_day
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import patient_at
-from tms_console.clinic.sittings import GIVEN, Bindings, Row, Sitting, sittings
+from tms_console.clinic.sittings import GIVEN, Row, Sitting, bindings_of, sittings
 from tms_console.records.canonical import Json, canonical_text
 from tms_console.records.clinical import RecordKind
 
@@ -236,7 +236,7 @@ def require_session_of(trusted: Trusted, patient_uid: str, session_uid: str) -> 
     session = trusted.sessions.get(session_uid)
     if session is None:
         raise ClinicRefused(f"There is no session {session_uid[:40]} on record.")
-    if Bindings(trusted).patient_uid(session) != patient_uid:
+    if bindings_of(trusted).patient_uid(session) != patient_uid:
         raise ClinicRefused(f"Session {session_uid} was not this patient's.")
     return session
 

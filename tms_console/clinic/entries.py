@@ -157,7 +157,7 @@ def successors(records: Iterable[StoredRecord]) -> dict[str, str]:
     return {
         earlier: record.uid
         for record in records
-        if isinstance(earlier := record.values.get("supersedes"), str)
+        if isinstance(earlier := record.member("supersedes"), str)
     }
 
 

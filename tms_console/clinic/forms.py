@@ -5,9 +5,10 @@ What answers ask for is `protocols.form_evaluation`; how old they may be is for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import cast
 
 from protocols.canonical import ContentError, JsonValue, check_text, moment_of
@@ -272,11 +273,17 @@ def taken_back(trusted: Trusted, patient_uid: str, form_id: str) -> tuple[Filled
     newest = newest_answers(trusted, patient_uid, form_id)
     if newest is None:
         return ()
+    day = newest.answers.answered_at[:10]
     records = trusted.records(RecordKind.FORM_ANSWERS, patient_uid=patient_uid, form_id=form_id)
-    every = [_filled_in(trusted, one) for one in records]
+    every = [
+        _filled_in(trusted, one)
+        for one in records
+        if form_id == SCREENING
+        or str(one.member("answered_at"))[:10] == day
+        or trusted.signatures(one.uid)
+    ]
     settled = {remark.item for remark in newest.evaluation.to_physician}
     settled |= {cleared.item for one in every for cleared in one.cleared}
-    day = newest.answers.answered_at[:10]
     return tuple(
         one
         for one in every
@@ -286,14 +293,30 @@ def taken_back(trusted: Trusted, patient_uid: str, form_id: str) -> tuple[Filled
     )
 
 
-def waiting_for_physician(trusted: Trusted) -> tuple[FilledIn, ...]:
-    """Return the newest answers to each form of each patient that a physician must still clear."""
-    newest: dict[tuple[str, str], StoredRecord] = {}
-    for record in trusted.records(RecordKind.FORM_ANSWERS):  # corrections come later
-        values = record.values
-        newest[str(values.get("patient_uid")), str(values.get("form_id"))] = record
+def waiting_for_physician(
+    trusted: Trusted, patient_uids: Iterable[str] | None = None
+) -> tuple[FilledIn, ...]:
+    """Return the newest answers to each form of patients that a physician must still clear.
+
+    Args:
+        trusted: The record.
+        patient_uids: Whose; None for all who ever answered anything.
+    """
+    if patient_uids is None:
+        patient_uids = trusted.values_of(RecordKind.FORM_ANSWERS, "patient_uid")
+    return tuple(
+        one
+        for uid in patient_uids
+        for one in trusted.of_patient(uid, waiting_for_physician, partial(_waiting, trusted, uid))
+    )
+
+
+def _waiting(trusted: Trusted, patient_uid: str) -> tuple[FilledIn, ...]:
+    newest: dict[str, StoredRecord] = {}
+    for record in of_patient(trusted, RecordKind.FORM_ANSWERS, patient_uid):
+        newest[str(record.member("form_id"))] = record  # corrections come later
     found = [_filled_in(trusted, record) for record in newest.values()]
-    before = [one for key in newest for one in taken_back(trusted, *key)]
+    before = [one for form_id in newest for one in taken_back(trusted, patient_uid, form_id)]
     return tuple(one for one in (*found, *before) if one.uncleared)
 
 
@@ -311,6 +334,11 @@ def _form(form_id: str, version: int | None) -> Form:
 
 
 def _filled_in(trusted: Trusted, record: StoredRecord) -> FilledIn:
+    whose = str(record.member("patient_uid"))
+    return trusted.of_patient(whose, (_filled_in, record.uid), lambda: _read(trusted, record))
+
+
+def _read(trusted: Trusted, record: StoredRecord) -> FilledIn:
     try:
         answers = FormAnswers.from_canonical(cast("JsonValue", record.values))
         asked = _form(answers.form_id, answers.form_version)

@@ -123,6 +123,10 @@ def patients(trusted: Trusted, *, closed: bool = False) -> tuple[Patient, ...]:
         trusted: The record.
         closed: True for those that are closed instead of the current ones.
     """
+    return trusted.worked_out((patients, closed), lambda: _patients(trusted, closed=closed))
+
+
+def _patients(trusted: Trusted, *, closed: bool) -> tuple[Patient, ...]:
     records = trusted.records(RecordKind.PATIENT)
     later = successors(records)
     newest = (read_patient(trusted, record) for record in records if record.uid not in later)
@@ -140,6 +144,11 @@ def closed_sentence(closed: Patient) -> str:
 
 def read_patient(trusted: Trusted, record: StoredRecord) -> Patient:
     """Return the version of a patient that a record states."""
+    whose = str(record.member("patient_uid"))
+    return trusted.of_patient(whose, (read_patient, record.uid), lambda: _read(trusted, record))
+
+
+def _read(trusted: Trusted, record: StoredRecord) -> Patient:
     with members_of(record) as read:
         read.optional_text("supersedes")
         return Patient(

@@ -111,10 +111,15 @@ def prescription_uids(trusted: Trusted, patient_uid: str | None = None) -> tuple
     """Return the uid of every prescription, or of every one of a patient's, oldest first."""
     members = {} if patient_uid is None else {"patient_uid": patient_uid}
     records = trusted.records(RecordKind.PRESCRIPTION, **members)
-    return tuple(dict.fromkeys(str(one.values["prescription_uid"]) for one in records))
+    return tuple(dict.fromkeys(str(one.member("prescription_uid")) for one in records))
 
 
 def _proposed(trusted: Trusted, record: StoredRecord) -> ProposedVersion:
+    whose = str(record.member("patient_uid"))
+    return trusted.of_patient(whose, (_proposed, record.uid), lambda: _read(trusted, record))
+
+
+def _read(trusted: Trusted, record: StoredRecord) -> ProposedVersion:
     try:
         prescription = Prescription.from_canonical(cast(JsonValue, record.values))
     except ValueError as error:

@@ -264,7 +264,7 @@ def _holds(trusted: Trusted, current: dict[str, Patient]) -> Iterator[Waiting]:
 
 
 def _answers(trusted: Trusted, current: dict[str, Patient]) -> Iterator[Waiting]:
-    for filled_in in waiting_for_physician(trusted):
+    for filled_in in waiting_for_physician(trusted, current):
         patient = current.get(filled_in.answers.patient_uid)
         if patient is not None:
             yield Waiting(Blocks.A_PATIENT, patient, filled_in.seq, AnswersWait(filled_in))
@@ -345,8 +345,16 @@ def _unacknowledged(
             yield ThresholdWaits(threshold(trusted, uid), prescription, changes)
 
 
-def _used_under(trusted: Trusted, prescription: Prescription) -> Iterator[str]:
-    """Yield thresholds of another value than the signed ones, on which sessions were ordered."""
+def _used_under(trusted: Trusted, prescription: Prescription) -> tuple[str, ...]:
+    """Return thresholds of another value than the signed ones, on which sessions were ordered."""
+    return trusted.of_patient(
+        prescription.patient_uid,
+        (_used_under, prescription.uid),
+        lambda: tuple(dict.fromkeys(_used(trusted, prescription))),
+    )
+
+
+def _used(trusted: Trusted, prescription: Prescription) -> Iterator[str]:
     signed = [basis.threshold.value_pct_mso for basis in prescription.doses]
     orders = trusted.records(RecordKind.START_ORDER, authority_uid=prescription.uid)
     for order in orders:

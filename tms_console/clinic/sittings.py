@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import cast
 
 from protocols.canonical import JsonValue, moment_of
@@ -109,17 +110,48 @@ class Bindings:
     """Whose every session was: looked up once for all of them."""
 
     def __init__(self, trusted: Trusted) -> None:
+        self._start()
+        self.keep_up(trusted)
+
+    def _start(self) -> None:
         self._prescriptions: dict[str, StoredRecord] = {}
         self._lines: dict[str, tuple[str, str]] = {}
-        for record in trusted.records(RecordKind.PRESCRIPTION):
-            values = record.values
-            line = str(values.get("prescription_uid"))
-            self._prescriptions[record.uid] = record
-            self._lines[record.uid] = (line, str(values.get("patient_uid")))
         self._ordered: dict[str, str] = {}
-        for record in trusted.records(RecordKind.START_ORDER):
+        self._orders = 0
+        self._whose: dict[str, str | None] = {}
+        self._of: dict[str, list[str]] = {}
+
+    def keep_up(self, trusted: Trusted) -> None:
+        """Take in the prescriptions and orders that came since."""
+        prescriptions = trusted.records(RecordKind.PRESCRIPTION)
+        for record in prescriptions[len(self._prescriptions) :]:
+            self._prescriptions[record.uid] = record
+            self._lines[record.uid] = (
+                str(record.member("prescription_uid")),
+                str(record.member("patient_uid")),
+            )
+        orders = trusted.records(RecordKind.START_ORDER)
+        for record in orders[self._orders :]:
             values = record.values
-            self._ordered[str(values.get("session_uid"))] = str(values.get("patient_uid"))
+            session_uid = str(values.get("session_uid"))
+            if session_uid in self._whose:  # one more order for a session: look at all anew
+                self._whose, self._of = {}, {}
+            self._ordered[session_uid] = str(values.get("patient_uid"))
+        self._orders = len(orders)
+
+    def sessions_of(self, trusted: Trusted, patient_uid: str) -> tuple[str, ...]:
+        """Return the uid of every session of a patient that was not simulated, in order.
+
+        Raises:
+            NotTrusted: Of one session, of whomever, it cannot be told whose it was.
+        """
+        for session in islice(trusted.sessions.values(), len(self._whose), None):
+            simulated = bool(session.begun.get("simulated")) and not trusted.demonstration
+            whose = None if simulated else self.patient_uid(session)
+            self._whose[session.uid] = whose
+            if whose is not None:
+                self._of.setdefault(whose, []).append(session.uid)
+        return tuple(self._of.get(patient_uid, ()))
 
     def planned(self, session: OldSession) -> timedelta:
         """Return how long a session lasts as prescribed, without pauses; 0 under a policy."""
@@ -159,6 +191,13 @@ class Bindings:
         return named.pop()
 
 
+def bindings_of(trusted: Trusted) -> Bindings:
+    """Return whose every session was, looked up only for those that came since the last time."""
+    bindings = trusted.carried(Bindings, lambda: Bindings(trusted))
+    bindings.keep_up(trusted)
+    return bindings
+
+
 def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     """Return every session of a patient that was not simulated, that which went on last at the end.
 
@@ -168,13 +207,18 @@ def sittings(trusted: Trusted, patient_uid: str) -> tuple[Sitting, ...]:
     Raises:
         NotTrusted: Of one session it cannot be told whose it was.
     """
-    bindings = Bindings(trusted)
+    bindings = bindings_of(trusted)
+    theirs = bindings.sessions_of(trusted, patient_uid)
+    return trusted.of_patient(patient_uid, "sittings", lambda: _sittings(trusted, bindings, theirs))
+
+
+def _sittings(
+    trusted: Trusted, bindings: Bindings, session_uids: tuple[str, ...]
+) -> tuple[Sitting, ...]:
     found: dict[str, list[Row]] = {}
     heads: dict[str, str] = {}
-    for session in trusted.sessions.values():
-        simulated = bool(session.begun.get("simulated")) and not trusted.demonstration
-        if simulated or bindings.patient_uid(session) != patient_uid:
-            continue
+    for uid in session_uids:
+        session = trusted.sessions[uid]
         resumes = str(session.begun.get("resumes_uid"))
         head = heads.get(resumes, session.uid)
         heads[session.uid] = head

@@ -187,9 +187,11 @@ def threshold(trusted: Trusted, uid: str) -> Threshold:
         NotTrusted: A record is not what was entered.
     """
     record = require_record(trusted, RecordKind.THRESHOLD, uid)
-    patient_uid = str(record.values.get("patient_uid"))
+    patient_uid = str(record.member("patient_uid"))
     later = successors(of_patient(trusted, RecordKind.THRESHOLD, patient_uid))
-    return _threshold(trusted, record, later)
+    return trusted.of_patient(
+        patient_uid, (threshold, uid), lambda: _threshold(trusted, record, later)
+    )
 
 
 def thresholds_of(
@@ -204,7 +206,11 @@ def thresholds_of(
     """
     records = of_patient(trusted, RecordKind.THRESHOLD, patient_uid)
     later = successors(records)
-    found = (_threshold(trusted, record, later) for record in records)
+    found = trusted.of_patient(
+        patient_uid,
+        thresholds_of,
+        lambda: tuple(_threshold(trusted, record, later) for record in records),
+    )
     return tuple(sorted((one for one in found if all_records or one.counts), key=_measured))
 
 

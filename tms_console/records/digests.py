@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tms_console.records.canonical import Json, digest
+from tms_console.records.canonical import Json, digest_of_rows
 
 BEGIN_COLUMNS = (
     "uid",
@@ -78,16 +78,17 @@ def train_digest(
         train: At least the columns of `TRAIN_COLUMNS`.
         pulses: Rows of `PULSE_COLUMNS`.
     """
-    return digest(
-        {"tag": "tms-train-1", "session": session_uid}
-        | {name: train[name] for name in TRAIN_COLUMNS}
-        | {"pulses": [list(pulse) for pulse in pulses]}
-    )
+    own = {name: train[name] for name in TRAIN_COLUMNS}
+    rows = [list(pulse) for pulse in pulses]
+    value: dict[str, Json] = {"tag": "tms-train-1", "session": session_uid} | own
+    return digest_of_rows(value | {"pulses": rows}, [[session_uid, *own.values()], *rows])
 
 
 def rows_digest(tag: str, session_uid: str, rows: Iterable[Sequence[Json]]) -> str:
     """Return the digest of rows of a session under a tag such as `tms-events-1`."""
-    return digest({"tag": tag, "session": session_uid, "rows": [list(row) for row in rows]})
+    every = [list(row) for row in rows]
+    value: dict[str, Json] = {"tag": tag, "session": session_uid, "rows": every}
+    return digest_of_rows(value, [[session_uid], *every])
 
 
 def closing_entry(

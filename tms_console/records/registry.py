@@ -253,6 +253,13 @@ def stored_records(
     return tuple(stored_record(kind, row) for row in raw_records(connection, kind, **columns))
 
 
+def records_after(connection: Connection, kind: RecordKind, seq: int) -> tuple[StoredRecord, ...]:
+    """Return the records of a kind that came after a row of the chain, in its order."""
+    table = RECORDS[kind]
+    query = _records(kind).where(table.c.seq > seq).order_by(table.c.seq)
+    return tuple(stored_record(kind, row) for row in connection.execute(query))
+
+
 def newest_record(connection: Connection, kind: RecordKind) -> StoredRecord | None:
     """Return the record of a kind that says it came last, None if there is none."""
     table = RECORDS[kind]

@@ -78,6 +78,12 @@ def records_of(connection: Connection, kind: RecordKind) -> tuple[StoredRecord, 
     return known.records + new
 
 
+def forget() -> None:
+    """Give up what was read, where somebody else keeps it (`accounts.followed`)."""
+    _registries.clear()
+    _records.clear()
+
+
 def _sound(rows: Iterable[RegistryRow]) -> Iterable[RegistryRow]:
     for row in rows:
         if not row.sound:

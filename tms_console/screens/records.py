@@ -20,7 +20,7 @@ from tms_console.accounts.verification import AccountsVerification
 from tms_console.clinic.entries import printed_name
 from tms_console.clinic.patients import patients
 from tms_console.clinic.policies import policy_in_force
-from tms_console.clinic.sittings import Bindings
+from tms_console.clinic.sittings import bindings_of
 from tms_console.records.canonical import Json
 from tms_console.records.database import Database
 from tms_console.records.events import audit_page, session_events
@@ -39,7 +39,7 @@ AUDIT_PAGE = 500
 """Rows of the audit chain that are shown at once."""
 MOST_SHOWN = 200
 """Findings of a verification that are shown; the number of all is said."""
-NOBODY = "-"
+NOBODY, OPEN = "-", "open"
 _TIMES = ("intensity_pct_mso", "planned_ns", "commanded_ns", "observed_ns")
 OPEN = "open"
 """How a session that is not over is called in the list."""
@@ -116,11 +116,16 @@ def sessions_table(trusted: Trusted, wall: str, role: Role, text: str = "") -> T
     if allowed(role, Permission.READ_PATIENTS):
         every = (*patients(trusted), *patients(trusted, closed=True))
         names = {one.patient_uid: one.details.name for one in every}
-    bindings = Bindings(trusted)
-    lines = [
-        _session_line(one, names.get(bindings.patient_uid(one) or "", NOBODY), zone, today)
-        for one in reversed(trusted.sessions.values())
-    ]
+    known = trusted.carried((sessions_table, zone, today), dict[str, tuple[str, Line]])
+    bindings = bindings_of(trusted)
+    lines = []
+    for one in reversed(trusted.sessions.values()):
+        who = names.get(bindings.patient_uid(one) or "", NOBODY)
+        told, line = known.get(one.uid, ("", None))
+        if line is None or told != who or line.cells[2] == OPEN:
+            line = _session_line(one, who, zone, today)
+            known[one.uid] = who, line
+        lines.append(line)
     if words:
         lines = [one for one in lines if _has(one, words)]
     empty = f"No session is found for {text.strip()!r}." if words else "No session is on record."

@@ -6,6 +6,7 @@ nothing; reading and writing happen in its worker.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.demonstration import Demonstration
+from tms_console.screens.today import today_screen
 from tms_console.ui.daily_check import DailyCheck
 from tms_console.ui.link import DeliveryLink
 from tms_console.ui.theme import DARK, Tokens
@@ -70,7 +72,9 @@ class Bridge(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.station = station
+        self.station = station.following()
+        """Reads what is new since its last look; the delivering process has its own, which reads
+        all of the record before every session."""
         self.demonstration = demonstration
         self.link = DeliveryLink(self)
         self.worker = Worker(self)
@@ -83,6 +87,23 @@ class Bridge(QObject):
         self.patient_uid = ""
         self.device = device
         self.tokens: Tokens = DARK
+        self._read_all()
+
+    def _read_all(self) -> None:
+        """Read and check all of the record, so that whoever logs in next need not wait for it."""
+        station = self.station
+
+        def look() -> None:
+            if station.followed is not None:
+                station.followed.forget()
+            with station.trusting() as trusted:
+                today_screen(trusted, station.wall())  # reads most of what pages ask for
+            gc.freeze()  # else a collection goes through all of the record, and the window waits
+
+        def not_now(error: Exception) -> None:
+            LOGGER.info("the record was not read in advance: %s", error)  # whoever asks is told
+
+        self.worker.run(self, look, lambda _: None, not_now)
 
     def may(self, permission: Permission) -> bool:
         """Return whether who is logged in may do this; for what is shown."""
@@ -92,6 +113,8 @@ class Bridge(QObject):
         """Somebody logged in or out; a running session goes on."""
         self.login = login
         self.login_changed.emit()
+        if login is None:
+            self._read_all()
 
     def set_patient(self, patient_uid: str) -> None:
         """Choose whom the pages show."""

@@ -100,6 +100,7 @@ class ApprovalsPage(Page):
         for made in (self.told, self.edit_button, self.prescribe_button, self.policy_button):
             column.addWidget(made)
         self._group = QButtonGroup(self)
+        self._built: tuple[QueueRow, ...] = ()
         return panel
 
     # Reading
@@ -166,6 +167,19 @@ class ApprovalsPage(Page):
         if screen is None:
             return
         lines = screen.held if self._held else screen.waiting
+        if lines != self._built:  # a hundred rows take a quarter of a second to build
+            self._build_rows(lines)
+        if self.stack.currentWidget() in (self.prescribe, self.policy):
+            return
+        chosen = next((line for line in lines if line.key == self._key), None)
+        if chosen is None and lines:
+            chosen = lines[0]
+        if chosen is None:
+            self._nothing()
+        else:
+            self._choose(chosen)
+
+    def _build_rows(self, lines: tuple[QueueRow, ...]) -> None:
         for old in self._group.buttons():
             self._group.removeButton(old)
         clear(self.rows.column)
@@ -176,15 +190,7 @@ class ApprovalsPage(Page):
             self.rows.column.addWidget(made)
             made.setChecked(line.key == self._key)
         self.rows.column.addStretch(1)
-        if self.stack.currentWidget() in (self.prescribe, self.policy):
-            return
-        chosen = next((line for line in lines if line.key == self._key), None)
-        if chosen is None and lines:
-            chosen = lines[0]
-        if chosen is None:
-            self._nothing()
-        else:
-            self._choose(chosen)
+        self._built = lines
 
     def _nothing(self) -> None:
         if self._held:
