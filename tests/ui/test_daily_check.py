@@ -79,7 +79,7 @@ def test_it_is_done_once_at_the_first_login_of_a_day_and_put_on_record(
         first = newest_integrity(ready.station.database)
         assert first is not None
         assert first.sound
-        assert "File checked" in told(window.shell)
+        qtbot.waitUntil(lambda: "File checked" in told(window.shell), timeout=PATIENCE_MS)
         assert SOUND.text in told(window.shell)
         assert not window.shell.alarm.isVisible()
         window.bridge.daily_check.look()

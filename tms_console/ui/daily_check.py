@@ -91,7 +91,7 @@ class DailyCheck(QObject):
         if not due or self._bridge.link.running:
             return
         self._show(CHECKING)
-        self._bridge.long_work.run(self, self._check, self._done, self._failed)
+        self._bridge.long_work.run(self, self._check, self._show, self._failed)
 
     def _check(self) -> IntegrityScreen:
         """Check and put on record what was found; in the worker's thread."""
@@ -110,10 +110,6 @@ class DailyCheck(QObject):
 
     def _give_up(self) -> bool:
         return self._unwanted.is_set() or self._bridge.closing.is_set()
-
-    def _done(self, screen: IntegrityScreen) -> None:
-        self._show(screen)
-        self._bridge.record_changed.emit()
 
     def _failed(self, error: Exception) -> None:
         self._asking = False

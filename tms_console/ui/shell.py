@@ -289,7 +289,8 @@ class Shell(QMainWindow):
         """Show when the record was sealed, backed up and checked last."""
         if self._bridge.login is not None:
             fill(self.facts, [words(*one.words, wraps=False) for one in facts])
-        alarm = next((one.alarm for one in facts if one.alarm), "")
+        found = self._bridge.daily_check.screen.alarm  # may not have got on record
+        alarm = next((one.alarm for one in facts if one.alarm), found)
         if alarm or not any(one.state == "bad" for one in facts):  # what cannot be read clears none
             self.alarm.tell(alarm)
 
@@ -298,6 +299,8 @@ class Shell(QMainWindow):
         """Tell everybody at once if the file of the record is found to be damaged."""
         if screen.alarm:
             self.alarm.tell(screen.alarm)
+        elif not screen.busy:
+            self.look_at_record()
 
     @Slot()
     def show_device(self) -> None:

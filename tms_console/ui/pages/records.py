@@ -37,8 +37,8 @@ from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
 
-SESSIONS, EXPORT, AUDIT, CHECKS = "Sessions", "Export", "Audit trail", "Check and backup"
-TABS = (SESSIONS, EXPORT, AUDIT, CHECKS)
+SESSIONS, AUDIT, CHECKS, EXPORT = "Sessions", "Audit trail", "Check and backup", "Export"
+TABS = (SESSIONS, AUDIT, CHECKS, EXPORT)
 TYPED_MS = 200
 DETAIL_PX = 420
 
@@ -74,7 +74,7 @@ class RecordsPage(Page):
         self.pages = QStackedWidget()
         self.checks = RecordChecks(bridge)
         self.export = RecordExport(bridge)
-        for one in (self._sessions(), self.export, self._audit(), self.checks):
+        for one in (self._sessions(), self._audit(), self.checks, self.export):
             self.pages.addWidget(one)
         self.column.addWidget(self.pages, 1)
         self._typed = QTimer(self)
