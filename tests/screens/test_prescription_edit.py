@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from protocols.course_plan import CoursePhase, CoursePlan
 from protocols.prescribing import (
     BlockOrder,
     PrescriptionFrame,
@@ -159,3 +160,16 @@ def test_open_values_and_a_course_come_back_as_they_were_chosen(practice: Practi
     untouched = drafted(practice, screen).prescription
     assert untouched is not None
     assert as_version(untouched, made) == made
+
+
+def test_a_course_that_a_physician_planned_otherwise_stays_as_it_was_signed(
+    practice: Practice,
+) -> None:
+    slower = CoursePlan((CoursePhase.weekly(5, 4),), 1, 0, 600)
+    made = replace(practice.prescription(), course=slower)
+    propose(practice.station, practice.technician, made)
+    screen = opened(practice, made.uid)
+    assert screen.notes == ()
+    found = drafted(practice, screen, pause="300").prescription
+    assert found is not None
+    assert found.course == slower
