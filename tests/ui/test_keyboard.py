@@ -136,8 +136,9 @@ def test_forms_and_cards_have_names_too(demo: Treating) -> None:
 
 def test_logging_in_looking_and_locking_need_no_mouse(demo: Treating) -> None:
     keys = Keyboard(demo.shell)
-    keys.work("Log out")
-    settle(demo)
+    with no_flashes():  # what is read for a page that was left must not take the keyboard
+        keys.work("Log out")
+        settle(demo)
     assert shown(demo) == "login"
     keys.type("technician")
     keys.press(Qt.Key.Key_Tab)
@@ -304,8 +305,9 @@ def test_a_rehearsal_is_run_and_a_session_is_read_by_keys(demo: Treating) -> Non
     tab = keys.to("Sessions")
     keys.press(Qt.Key.Key_Right)
     settle(demo)
-    assert keys.focus.accessibleName() == "Audit trail"
     assert keys.focus is not tab
+    assert isinstance(tab, QAbstractButton)
+    assert keys.focus in group_mates(tab)
     keys.press(Qt.Key.Key_Left)
     settle(demo)
     assert isinstance(keys.focus, QPushButton)

@@ -152,6 +152,7 @@ class FormPart(QWidget):
         self.lead.setVisible(bool(screen.lead))
         while (taken := self._rows.takeAt(0)) is not None:
             if (widget := taken.widget()) is not None:
+                widget.hide()  # a show that waits would make it a window
                 widget.setParent(None)
                 widget.deleteLater()
         self.questions = {}

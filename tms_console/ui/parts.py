@@ -242,7 +242,7 @@ def clear(layout: QLayout) -> None:
     """Take everything out of a layout and drop it."""
     while (item := layout.takeAt(0)) is not None:
         if (widget := item.widget()) is not None:
-            widget.hide()  # Qt may still be about to show it, and without a parent as a window
+            widget.hide()  # a show that waits would make it a window
             widget.setParent(None)
             widget.deleteLater()
         elif (inner := item.layout()) is not None:

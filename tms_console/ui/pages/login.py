@@ -68,9 +68,10 @@ class LoginPage(Page):
             taken = body.takeAt(1)
             widget = taken.widget() if taken is not None else None
             if widget is not None:
+                widget.hide()  # a show that waits would make it a window
                 widget.setParent(None)
         self.card.add(words(title, "title"), words(text, "muted"), *rows, self.answer, self.go)
-        for row in rows:
+        for row in (*rows, self.answer, self.go):
             row.show()
         self.answer.say("")
         self.go.setEnabled(True)

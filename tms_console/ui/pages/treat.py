@@ -162,6 +162,7 @@ class TreatPage(Page):
         while (taken := self._message.takeAt(0)) is not None:
             widget = taken.widget()
             if widget is not None:
+                widget.hide()  # a show that waits would make it a window
                 widget.setParent(None)
                 widget.deleteLater()
         made = None
