@@ -103,7 +103,7 @@ def test_commanded_pulses_become_unknown_and_the_session_interrupted(database: D
     assert report.disarm == header_of(database, uid)
     assert not report.found_nothing
     assert session.sentence == (
-        f"Session {uid} (rehearsal, MagPro X100 4711, simulated, started 2026-03-01T09:00:00Z) was "
+        f"Session {uid} (rehearsal, MagPro X100 4711, simulated, started 2026-03-01 09:00 UTC) was "
         "cut off and is now interrupted: 5 pulses delivered, 2 unknown (they count as delivered), "
         "1 not delivered. The last train begun is 2; the last pulse known to be delivered is 5."
     )

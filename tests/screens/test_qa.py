@@ -134,6 +134,16 @@ def test_a_damaged_record_fails_the_run(tmp_path: Path) -> None:
     assert "Record verified" in [one.what for one in result.checks if not one.agrees]
 
 
+def test_a_single_pulse_that_was_dropped_was_not_given(tmp_path: Path) -> None:
+    """The stimulator's counter says so of one pulse; of a train's it cannot say which."""
+    one_by_one = replace(ITBS, protocol_id="lf1-right", faults=("drop_pulse@20",))
+    result = run(tmp_path, one_by_one)
+    assert result.passed, result.checks
+    assert result.run.expected.delivered == 19
+    (tmp_path / "second").mkdir()
+    assert run(tmp_path / "second", replace(one_by_one, faults=("hang@20",))).passed
+
+
 def test_a_report_has_versions_seed_and_a_digest_that_finds_every_change(tmp_path: Path) -> None:
     result = run(tmp_path, replace(ITBS, faults=("drop_pulse@20",)))
     saved = save_report(tmp_path, result, "Q. Somebody", "2026-11-20T09:00:00Z")

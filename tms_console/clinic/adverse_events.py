@@ -95,8 +95,9 @@ class Hold:
     def __str__(self) -> str:
         """Return why, as a sentence."""
         corrected = "" if self.newest is self.grave else f", since corrected to {self.newest.event}"
+        onset = self.grave.event.onset[:16].replace("T", " ")
         return (
-            f"On hold since {self.grave.event.onset}: {self.grave.event}{corrected}; no physician "
+            f"On hold since {onset} UTC: {self.grave.event}{corrected}; no physician "
             "has cleared the patient for treatment again."
         )
 

@@ -83,9 +83,10 @@ class CutOffSession:
             )
         )
         device = f"{self.device}, simulated" if self.simulated else self.device
+        started = self.started_at[:16].replace("T", " ")
         extra = f", {self.unplanned} unplanned" if self.unplanned else ""
         return (
-            f"Session {self.uid} ({self.kind}, {device}, started {self.started_at}) was cut off "
+            f"Session {self.uid} ({self.kind}, {device}, started {started} UTC) was cut off "
             f"and is now {self.state}: {self.delivered} pulses delivered, {self.unknown} unknown "
             f"(they count as delivered), {self.not_delivered} not delivered{extra}. {train}"
         )

@@ -19,6 +19,7 @@ from protocols.protocol import load_library
 from tms_console import __version__
 from tms_console.delivery import pipe
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
+from tms_console.delivery.plan import is_host_timed
 from tms_console.records.database import open_database
 from tms_console.records.queries import SessionSummary, summarise_session
 from tms_console.records.verify import Verification, verify
@@ -175,6 +176,20 @@ _WHY = {
     FaultName.RESTART: "What nobody saw is unknown, and a stimulator that began anew ends it.",
 }
 
+NOT_COUNTED = (
+    "A single pulse that was not reported, and that the stimulator's own counter did not count, "
+    "was not given, and ends it."
+)
+
+
+def _alone(pulse: int, content: SessionContent) -> bool:
+    """Return True if a pulse is given by a command of its own."""
+    train = max(
+        (one for one in content.schedule().trains if one.first_pulse <= pulse),
+        key=lambda one: one.first_pulse,
+    )
+    return is_host_timed(train.train)
+
 
 def expect(faults: Sequence[Fault], content: SessionContent) -> Expected:
     """Return what a run with these faults must come to."""
@@ -192,6 +207,8 @@ def expect(faults: Sequence[Fault], content: SessionContent) -> Expected:
         )
         return Expected("completed", ("complete",), planned, (0, 0), 0, why)
     first = stopping[0]
+    if first.name is FaultName.DROP_PULSE and len(stopping) == 1 and _alone(first.pulse, content):
+        return Expected("failed", ("was not given",), first.pulse - 1, (0, 0), 0, NOT_COUNTED)
     longest = max(block.pattern.train.pulses for block in content.blocks)
     name = first.name
     unknown = {
