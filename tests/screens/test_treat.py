@@ -98,6 +98,9 @@ def test_a_session_that_ended_early_may_be_resumed_behind_the_train_that_was_beg
     assert {one.code: one for one in screen.items}["resume"].sentence == (
         "It goes on with train 3, pulse 13."
     )
+    assert dict(screen.facts)["Pulses"] == "the last 6 of 18 in 1 of 3 trains"
+    assert screen.strips[1].label == "rest · 0:00 min · 1 of 3 trains · 6 of 18 pulses"
+    assert [bar.done for bar in screen.strips[1].bars] == [True, True, False]
     assert screen.ready
     resumed = ready.treat(change=lambda order: replace(order, resumes_uid=uid))
     assert resumed.result.state == "completed"

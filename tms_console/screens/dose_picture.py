@@ -6,12 +6,14 @@ Every bar comes from the schedule that is delivered; colours and pixels are not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from protocols.course_plan import CoursePlan
 from protocols.dose import ramp_intensity
 from protocols.exact import clock_text, decimal_text
 from protocols.schedule import ScheduledTrain
 from protocols.session_content import SessionContent
+from tms_console.delivery.preview import Goes
 
 MOST_BARS = 400
 """More bars than that would touch on a screen: they are joined, and the label has the number."""
@@ -50,13 +52,16 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def dose_strips(session: SessionContent, course: CoursePlan, given: int) -> tuple[Strip, ...]:
+def dose_strips(
+    session: SessionContent, course: CoursePlan, given: int, goes_on: Goes | None = None
+) -> tuple[Strip, ...]:
     """Return one train of each block, the session, and the course.
 
     Args:
         session: What one session delivers.
         course: The series.
         given: How many of its sessions were given.
+        goes_on: Where it goes on, if some of it is behind; None for a whole one.
     """
     schedule = session.schedule()
     firsts = [train for train in schedule.trains if train.number_in_block == 1]
@@ -64,7 +69,7 @@ def dose_strips(session: SessionContent, course: CoursePlan, given: int) -> tupl
     trains = [
         _train(session, train, f"block {train.block} · " if several else "") for train in firsts
     ]
-    return (*trains, _session(session, schedule.trains), course_strip(course, given))
+    return (*trains, _session(session, schedule.trains, goes_on), course_strip(course, given))
 
 
 def _train(session: SessionContent, train: ScheduledTrain, place: str) -> Strip:
@@ -76,7 +81,9 @@ def _train(session: SessionContent, train: ScheduledTrain, place: str) -> Strip:
     return Strip(f"{place}one train · {lasts} s · {plural(train.pulses, 'pulse')}", bars)
 
 
-def _session(session: SessionContent, trains: tuple[ScheduledTrain, ...]) -> Strip:
+def _session(
+    session: SessionContent, trains: tuple[ScheduledTrain, ...], goes_on: Goes | None
+) -> Strip:
     whole_ns = max(trains[-1].end_ns, 1)
     highest = max(block.intensity_pct_mso for block in session.blocks)
     bars = [
@@ -84,14 +91,49 @@ def _session(session: SessionContent, trains: tuple[ScheduledTrain, ...]) -> Str
             train.start_ns / whole_ns,
             train.end_ns / whole_ns,
             _intensity(session, train) / highest,
+            goes_on is not None and train.number < goes_on.train,
         )
         for train in trains
     ]
     if len(bars) > MOST_BARS:
         bars = [Bar(0.0, 1.0)]
+    if goes_on is not None and goes_on.train:
+        rest = rest_of(session, goes_on)
+        told = (
+            f"rest · {clock_text(rest.lasts_s, 0)} min · {rest.trains} of "
+            f"{plural(len(trains), 'train')} · {rest.pulses:,} of {plural(session.pulses, 'pulse')}"
+        )
+        return Strip(told, tuple(bars))
     lasts = clock_text(session.schedule().duration_s, 0)
     label = f"session · {lasts} min · {plural(len(trains), 'train')} · "
     return Strip(label + plural(session.pulses, "pulse"), tuple(bars))
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of a session that ended early.
+
+    Attributes:
+        trains: Trains, one that goes on in its middle counted.
+        pulses: Pulses.
+        lasts_s: From its first to its last pulse, in seconds.
+    """
+
+    trains: int
+    pulses: int
+    lasts_s: Fraction
+
+
+def rest_of(session: SessionContent, goes_on: Goes) -> Rest:
+    """Return what is left of a session from where it goes on."""
+    trains = session.schedule().trains
+    first = trains[goes_on.train - 1]
+    begins_ns = int(first.due_ns[goes_on.pulse - first.first_pulse])
+    return Rest(
+        len(trains) - goes_on.train + 1,
+        session.pulses - goes_on.pulse + 1,
+        Fraction(trains[-1].end_ns - begins_ns, 10**9),
+    )
 
 
 def _intensity(session: SessionContent, train: ScheduledTrain) -> int:

@@ -250,7 +250,9 @@ def before_screen(
         items=_items(trusted, shown, asked),
         doses=() if session is None else block_doses(session, shown),
         facts=() if session is None else dose_facts(trusted, session, shown, wall),
-        strips=() if session is None else dose_strips(session, chosen.course, given_so_far(shown)),
+        strips=()
+        if session is None
+        else dose_strips(session, chosen.course, given_so_far(shown), shown.goes_on),
         changed=tuple(changed_since(trusted, shown, wall)),
         position=last_position(trusted, asked.patient_uid),
         choices=tuple((each.uid, each.session.title) for each in held),

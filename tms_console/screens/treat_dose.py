@@ -18,7 +18,7 @@ from tms_console.clinic.adverse_events import adverse_events_of
 from tms_console.clinic.positioning import positionings_of
 from tms_console.clinic.thresholds import Threshold, age, newest_like
 from tms_console.delivery.preview import Preview
-from tms_console.screens.dose_picture import plural
+from tms_console.screens.dose_picture import plural, rest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,15 @@ def dose_facts(
     schedule, block = session.schedule(), session.blocks[0]
     zone = "UTC" if shown.policy is None else shown.policy.time_zone
     threshold = newest_like(trusted, shown.dose.thresholds[0])
+    lasts_s, pulses = schedule.duration_s, f"{session.pulses:,}"
+    trains = plural(len(schedule.trains), "train")
+    if shown.goes_on is not None and shown.goes_on.train:
+        rest = rest_of(session, shown.goes_on)
+        lasts_s, pulses = rest.lasts_s, f"the last {rest.pulses:,} of {session.pulses:,}"
+        trains = f"{rest.trains} of {trains}"
     facts = [
-        ("First to last pulse", f"{clock_text(schedule.duration_s, 1)} min"),
-        ("Pulses", f"{session.pulses:,} in {plural(len(schedule.trains), 'train')}"),
+        ("First to last pulse", f"{clock_text(lasts_s, 1)} min"),
+        ("Pulses", f"{pulses} in {trains}"),
         ("Coil", " and ".join(dict.fromkeys(one.coil for one in session.blocks))),
         ("Technician's bounds", f"{block.lowest_pct_mso} to {block.highest_pct_mso} %MSO"),
         ("Longest pause", f"{session.longest_pause_s // 60} min"),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
@@ -32,6 +32,9 @@ __all__ = ["Bridge", "ChosenDevice", "Demonstration"]
 LOGGER = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+AFTER_THE_WINDOW_MS = 100
+"""The record is read ahead so long after the window is there: until then it would slow it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,20 @@ class Bridge(QObject):
         self.patient_uid = ""
         self.device = device
         self.tokens: Tokens = DARK
-        self._read_all()
+        self._reading_ahead = QTimer(self)
+        self._reading_ahead.setSingleShot(True)
+        self._reading_ahead.setInterval(AFTER_THE_WINDOW_MS)
+        self._reading_ahead.timeout.connect(self._read_all)
+        self._reading_ahead.start()
 
-    def _read_all(self) -> None:
+    @Slot()
+    def _read_all(self, *, anew: bool = False) -> None:
         """Read and check all of the record, so that whoever logs in next need not wait for it."""
         station = self.station
 
         def look() -> None:
-            if station.followed is not None:
-                station.followed.forget()
+            if anew and station.followed is not None:
+                station.followed.forget()  # here: it waits for a look that is under way
             with station.trusting() as trusted:
                 today_screen(trusted, station.wall())  # reads most of what pages ask for
             gc.freeze()  # else a collection goes through all of the record, and the window waits
@@ -114,7 +122,7 @@ class Bridge(QObject):
         self.login = login
         self.login_changed.emit()
         if login is None:
-            self._read_all()
+            self._read_all(anew=True)
 
     def set_patient(self, patient_uid: str) -> None:
         """Choose whom the pages show."""
