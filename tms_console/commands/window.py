@@ -28,7 +28,7 @@ def open_the_window(*, demonstration: bool) -> None:
             if not path.exists():
                 _refuse(
                     f"There is no clinic on this computer yet ({path}). An administrator makes it "
-                    "with tms-console users first; tms-console --demo shows the program."
+                    "with tms-console users add; tms-console --demo shows the program."
                 )
             status = open_window(path)
     except (AccountsError, RecordsError, PermissionError) as error:
