@@ -37,6 +37,7 @@ class Worker(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="record")
         self._waiting = 0
+        self._closed = False
         self._arrived.connect(self._give)
 
     def run(
@@ -46,7 +47,7 @@ class Worker(QObject):
         then: Callable[[_T], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Do something away from the window's thread.
+        """Do something away from the window's thread; nothing once the window is closing.
 
         Args:
             owner: Who wants it; if that is gone when it is done, the result is dropped.
@@ -54,6 +55,9 @@ class Worker(QObject):
             then: Gets the result, in the window's thread.
             failed: Gets what was raised, in the window's thread.
         """
+        if self._closed:
+            LOGGER.debug("%s asked for something after the end", type(owner).__name__)
+            return
         self._waiting += 1
         if self._waiting == 1:
             self.busy_changed.emit(True)
@@ -71,6 +75,7 @@ class Worker(QObject):
 
     def close(self) -> None:
         """Finish what waits and end the thread."""
+        self._closed = True
         self._pool.shutdown(wait=True)
 
     @Slot(object)
