@@ -24,8 +24,8 @@ _P = TypeVar("_P", bound=Page)
 
 PATIENCE_MS = 20_000
 
-OFFSCREEN = "This plugin does not support propagateSizeHints"
-"""The offscreen platform says so of every window with a least size."""
+OFFSCREEN = "This plugin does not support"
+"""The offscreen platform says so of every window with a least size, and of every popup."""
 
 
 @contextmanager

@@ -123,6 +123,8 @@ class EntryForm(Card):
         self.rows = {}
         for number, field in enumerate(screen.fields):
             self._add(number, field)
+        for row in self.rows.values():
+            row.widget.show()  # else Qt shows it later, and until then it takes no focus
         self.tell({})
         self.focus_first()
 

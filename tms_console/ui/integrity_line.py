@@ -15,9 +15,7 @@ BAR_PX = 160
 class IntegrityLine(QWidget):
     """Shows how the check stands; an ordinary page only while there is something to say."""
 
-    def __init__(
-        self, check: DailyCheck, parent: QWidget | None = None, *, always: bool = False
-    ) -> None:
+    def __init__(self, check: DailyCheck, parent: QWidget, *, always: bool = False) -> None:
         super().__init__(parent)
         self._always = always
         row = QHBoxLayout(self)
