@@ -19,6 +19,7 @@ from protocols.canonical import canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
 from tms_console.accounts.envelope import envelope_of
+from tms_console.delivery.authorised import Authorised
 from tms_console.delivery.authority import Authority
 from tms_console.delivery.gate import (
     CheckResult,
@@ -27,7 +28,6 @@ from tms_console.delivery.gate import (
     check_session,
     refusals,
 )
-from tms_console.delivery.giving import Authorised
 from tms_console.delivery.journal import AUTHORITY, FrameBuffer, Journal
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.place import CannotBegin, Place
