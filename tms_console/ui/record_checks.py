@@ -35,7 +35,7 @@ class RecordChecks(QWidget):
         self.progress = LongWork(bridge)
         self.cancel = self.progress.cancel
         column.addWidget(self.progress)
-        self.integrity = IntegrityLine(bridge.daily_check, always=True)
+        self.integrity = IntegrityLine(bridge.daily_check, self, always=True)
         column.addWidget(self.integrity)
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)

@@ -44,7 +44,7 @@ class TodayPage(Page):
         self.column.addLayout(self.counters)
         self.notice = QVBoxLayout()
         self.column.addLayout(self.notice)
-        self.integrity = IntegrityLine(bridge.daily_check)
+        self.integrity = IntegrityLine(bridge.daily_check, self)
         self.column.addWidget(self.integrity)
         self.rows = QVBoxLayout()
         self.rows.setContentsMargins(0, 0, 0, 0)
