@@ -37,7 +37,8 @@ from tms_console.clock import RealClock
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.order import PortOrder, SessionOrder
 from tms_console.delivery.recovery import recover
-from tms_console.delivery.session import Surroundings, run_session
+from tms_console.delivery.session import run_session
+from tms_console.delivery.surroundings import Surroundings
 from tms_console.records import reconcile as reconciling
 from tms_console.records.database import open_database
 from tms_console.records.heads import STATE_VARIABLE

@@ -175,7 +175,7 @@ def _patients(studio: Studio) -> None:
     studio.choose("Rivera")
     studio.settle()
     for title in ("Sessions", "Thresholds", "Positioning", "Forms", "Adverse events", "Changes"):
-        next(one for one in page._group.buttons() if one.accessibleName() == title).click()
+        next(one for one in page.sheet.group.buttons() if one.accessibleName() == title).click()
         studio.save(f"patients-{title.lower().replace(' ', '-')}")
     page.search.setText("zz")
     QTest.qWait(300)

@@ -1,7 +1,8 @@
 """A demonstration's story told to its record: what happened at what time, in that order.
 
 Everything is done by the clinic's own acts and the record's own writers; who is in it is
-`demonstration_people`, how a session looks `demonstration_sessions`.
+`demonstration_people`, what is done before a first session `demonstration_acts`, how a session
+looks `demonstration_sessions`.
 """
 
 from __future__ import annotations
@@ -9,71 +10,39 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING, form
-from protocols.limits import FindingAnswer, required_answers
-from protocols.limits.prescription_review import review_prescription
-from protocols.measured import ThresholdReference
-from protocols.policy_proposal import proposed_policy
-from protocols.prescribing import (
-    BlockOrder,
-    PrescriptionFrame,
-    prescribe_protocol,
-    proposed_course,
-)
-from protocols.prescription import Prescription, RemeasureBand, SessionContent
-from protocols.protocol import load_library
-from protocols.screening import AnswerValue, FormAnswers
+from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY
+from protocols.screening import AnswerValue
 from tms_console.accounts.first_start import first_start
-from tms_console.accounts.login import Login, log_in
-from tms_console.accounts.own_key import set_own_password
+from tms_console.accounts.login import Login
 from tms_console.accounts.passwords import Parameters, argon2id
 from tms_console.accounts.signatures import Meaning, ToSign
 from tms_console.accounts.start_orders import Ordered, order_start
 from tms_console.accounts.statements import statement
 from tms_console.accounts.station import Hashing
-from tms_console.accounts.users import NewUser, add_user
 from tms_console.clinic.adverse_events import (
     AdverseEvent,
     HoldClearance,
     clear_hold,
     record_adverse_event,
 )
-from tms_console.clinic.approvals import approve, return_
-from tms_console.clinic.dose_now import acknowledge_threshold, band_now
-from tms_console.clinic.forms import AnswersClearance, clear_answers, newest_answers
-from tms_console.clinic.measurement import Measurement, Method
-from tms_console.clinic.patients import add_patient, edit_patient, patient
-from tms_console.clinic.policies import approve_policy, propose_policy
-from tms_console.clinic.positioning import Head, Positioning, record_positioning
-from tms_console.clinic.positioning import Method as PositioningMethod
-from tms_console.clinic.prescriptions import propose
-from tms_console.clinic.thresholds import as_reference, record_threshold, threshold
-from tms_console.clinic.verdicts import Decision
+from tms_console.demonstration_acts import Acts, StoryClock, StoryPatient, made_of
+from tms_console.demonstration_answers import A_GOOD_DAY, EARS_PROTECTED, EXTRA_CHECK, RIGHT_PERSON
 from tms_console.demonstration_people import (
     ADMINISTRATOR,
     COURSES,
     PHYSICIAN,
-    SECOND_PHYSICIAN,
     SECOND_TECHNICIAN,
-    STAFF,
     TECHNICIAN,
     Course,
     Happened,
-    Staff,
 )
-from tms_console.demonstration_sessions import (
-    PastSession,
-    Remark,
-    session_operations,
-    wall_text,
-)
+from tms_console.demonstration_sessions import PastSession, Remark, session_operations
 from tms_console.records.canonical import Json
 from tms_console.records.clinical import AddRecord, RecordKind
 from tms_console.records.database import Purpose
@@ -86,55 +55,11 @@ from tms_console.records.values import new_uid
 
 CHEAP = Parameters(time_cost=1, memory_kib=64, parallelism=1)
 """The passwords stand on the login page, so what they cost protects nothing and takes time."""
-BAND = RemeasureBand(4, 70)
 LEAST_AGE = timedelta(minutes=12)
 """Everything in the past ends this long before now: nothing may be dated later than it is."""
 SEED = 7
-
-
 FIRST_SESSIONS = 3
 SATURDAY = 5
-BELOW, ABOVE = 10, 4
-"""A technician's bounds around the dose, in %MSO."""
-NO_SCREENING: dict[str, AnswerValue] = {
-    "seizure": False,
-    "fainting": False,
-    "head_injury": False,
-    "hearing": False,
-    "cochlear_implant": False,
-    "pregnancy": False,
-    "metal": False,
-    "neurostimulator": False,
-    "cardiac": False,
-    "infusion_device": False,
-    "medications": False,
-    "earlier_tms": "never",
-    "earlier_mri": "yes, without problems",
-}
-A_GOOD_DAY: dict[str, AnswerValue] = {
-    "metal_removed": True,
-    "medication_change": False,
-    "sleep": "as usual",
-    "sleep_hours": 7,
-    "alcohol": "none, as usual",
-    "drugs": False,
-    "caffeine": "as usual",
-    "food": True,
-    "anything_new": False,
-}
-RIGHT_PERSON: dict[str, AnswerValue] = {
-    "name_stated": True,
-    "birth_date_stated": True,
-    "prescription_shown": True,
-}
-EARS_PROTECTED: dict[str, AnswerValue] = {"patient_protected": True, "operator_protected": True}
-EXTRA_CHECK: dict[str, AnswerValue] = {
-    "why": "one of the first sessions",
-    "change_understood": True,
-    "patient_told": True,
-    "watched": True,
-    "seizure_plan": True,
-}
 
 
 class _How(TypedDict, total=False):
@@ -156,65 +81,34 @@ def local_time_zone() -> str:
         return "UTC"
 
 
-class _Clock:
-    """A wall clock that stands where the story is, and goes on by a millisecond with every look."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def __call__(self) -> str:
-        self.at += timedelta(milliseconds=1)
-        return wall_text(self.at)
-
-
-@dataclass(slots=True)
-class _Patient:
-    """One patient while the story is told."""
-
-    course: Course
-    days: tuple[date, ...]
-    uid: str = ""
-    version_uid: str = ""
-    threshold_uid: str = ""
-    value: int = 0
-    prescription: Prescription | None = None
-    content: SessionContent | None = None
-    sessions: int = 0
-    last_session: str = ""
-    measured: int = 0
-    head: tuple[int, int, int] = (360, 370, 565)
-    unsigned: list[str] = field(default_factory=list)
-
-
 _Act = tuple[datetime, int, Callable[[], None]]
 
 
-class Story:
+class Story(Acts):
     """What happened, in the order in which it happened."""
 
     def __init__(self, path: Path, now: datetime, courses: Sequence[Course] = COURSES) -> None:
         self._now = now - LEAST_AGE
-        self._zone_name = local_time_zone()
-        self._zone = ZoneInfo(self._zone_name)
+        zone_name = local_time_zone()
+        self._zone = ZoneInfo(zone_name)
         self._today = now.astimezone(self._zone).date()
         self._chance = random.Random(SEED)
         self._patients = [
-            _Patient(one, self._days(one), head=self._head(number))
+            StoryPatient(one, self._days(one), head=self._head(number))
             for number, one in enumerate(courses)
         ]
         first = min((one.days[0] for one in self._patients if one.days), default=self._today)
         self._opened = self._at(first - timedelta(days=21), 7, 30)
-        self._clock = _Clock(self._opened)
+        clock = StoryClock(self._opened)
         station, started = first_start(
             path,
             (ADMINISTRATOR.login, ADMINISTRATOR.name),
             ADMINISTRATOR.password,
-            wall=self._clock,
+            wall=clock,
             hashing=Hashing(argon2id, CHEAP),
             purpose=Purpose.DEMO,
         )
-        self._station = station.following()
-        self._logins: dict[str, Login] = {ADMINISTRATOR.login: started.login}
+        super().__init__(station.following(), clock, started.login, zone_name)
 
     def tell(self, progress: Callable[[int, int], None]) -> None:
         """Put all of it on record."""
@@ -258,7 +152,7 @@ class Story:
     def _head(self, number: int) -> tuple[int, int, int]:
         return 345 + 4 * number, 352 + 3 * number, 548 + 5 * number
 
-    def _slot(self, one: _Patient, session: int) -> datetime:
+    def _slot(self, one: StoryPatient, session: int) -> datetime:
         """Return when a session of the course began, from 1."""
         jitter = random.Random(f"{one.course.details.record_number}/{session}")
         begins = self._at(one.days[session - 1], *one.course.slot)
@@ -272,28 +166,9 @@ class Story:
         yield self._opened, 0, self._enrol
         yield self._opened + timedelta(hours=1), 0, self._sign_policy
 
-    def _enrol(self) -> None:
-        for one in STAFF:
-            if one is not ADMINISTRATOR:
-                self._enrol_one(one)
-
-    def _enrol_one(self, one: Staff) -> None:
-        first = f"{secrets.token_hex(4)} first {secrets.token_hex(4)}"
-        by = self._logins[ADMINISTRATOR.login]
-        add_user(self._station, by, NewUser(one.login, one.name, one.role), first)
-        provisional = log_in(self._station, one.login, first)
-        self._logins[one.login] = set_own_password(self._station, provisional, one.password).login
-
-    def _sign_policy(self) -> None:
-        policy = proposed_policy(new_uid(), self._zone_name)
-        physician = self._logins[PHYSICIAN.login]
-        propose_policy(self._station, physician, policy)
-        told = Decision(policy.uid, policy.digest())
-        approve_policy(self._station, physician, told, PHYSICIAN.password, PHYSICIAN.login)
-
     # One patient
 
-    def _acts_of(self, one: _Patient) -> Iterator[_Act]:
+    def _acts_of(self, one: StoryPatient) -> Iterator[_Act]:
         course, first = one.course, one.days[0]
         begins = self._at(first, 8) - timedelta(days=2)
         if not course.given:
@@ -313,7 +188,7 @@ class Story:
         for session in range(1, course.given + 1):
             yield from self._session_acts(one, session)
 
-    def _session_acts(self, one: _Patient, session: int) -> Iterator[_Act]:
+    def _session_acts(self, one: StoryPatient, session: int) -> Iterator[_Act]:
         course, begins = one.course, self._slot(one, session)
         minute = timedelta(minutes=1)
         if session in course.changes:
@@ -328,147 +203,9 @@ class Story:
             if happened.session == session:
                 yield begins + 55 * minute, 4, partial(self._suffer, one, happened)
 
-    def _admit(self, one: _Patient) -> None:
-        by = self._logins[TECHNICIAN.login]
-        details = one.course.details
-        first = replace(details, medications=details.medications, alerts=())
-        one.uid = add_patient(self._station, by, first)
-        if details.alerts:
-            edit_patient(self._station, self._logins[PHYSICIAN.login], one.uid, details)
-
-    def _medicate(self, one: _Patient, session: int) -> None:
-        with self._station.trusting() as trusted:
-            seen = patient(trusted, one.uid)
-        details = replace(seen.details, medications=one.course.changes[session])
-        edit_patient(self._station, self._logins[TECHNICIAN.login], seen.uid, details)
-
-    def _screen(self, one: _Patient) -> None:
-        self._station.write(self._form(one, SCREENING, {**NO_SCREENING, **one.course.answers}))
-        with self._station.trusting() as trusted:
-            filled = newest_answers(trusted, one.uid, SCREENING)
-        if filled is not None and filled.uncleared:
-            reasons = {remark.item: "known, weighed and watched" for remark in filled.uncleared}
-            clear_answers(
-                self._station,
-                self._logins[PHYSICIAN.login],
-                AnswersClearance(filled.uid, reasons),
-                PHYSICIAN.password,
-                PHYSICIAN.login,
-            )
-
-    def _form(self, one: _Patient, form_id: str, answers: dict[str, AnswerValue]) -> AddRecord:
-        asked, by = form(form_id), self._logins[TECHNICIAN.login]
-        uid, at = new_uid(), self._clock()
-        filled = FormAnswers(
-            uid=uid,
-            form_id=asked.id,
-            form_version=asked.version,
-            patient_uid=one.uid,
-            session_uid=None,
-            supersedes=None,
-            answered_at=at,
-            answers={item.id: answers.get(item.id) for item in asked.items},
-        )
-        return AddRecord(
-            kind=RecordKind.FORM_ANSWERS,
-            uid=uid,
-            at=at,
-            actor=by.user_uid,
-            content=filled.canonical_text(),
-        )
-
-    def _measure(self, one: _Patient) -> None:
-        course = one.course
-        value = (one.value or course.threshold) + (
-            course.moves[one.measured - 1] if one.measured else 0
-        )
-        measured = Measurement(
-            patient_uid=one.uid,
-            kind=course.kind,
-            muscle=course.muscle,
-            side=course.side,
-            coil=course.coil,
-            method=Method.VISIBLE_TWITCH,
-            algorithm="5 of 10",
-            value_pct_mso=value,
-            measured_at=self._clock(),
-        )
-        one.threshold_uid = record_threshold(
-            self._station, self._logins[TECHNICIAN.login], measured
-        )
-        one.value, one.measured = value, one.measured + 1
-        if one.prescription is not None:
-            self._use_threshold(one)
-
-    def _use_threshold(self, one: _Patient) -> None:
-        """Dose on the newest threshold; a physician acknowledges all but the newest of all."""
-        if one.prescription is None:
-            return
-        with self._station.trusting() as trusted:
-            dose = band_now(trusted, one.prescription)
-            digests = {uid: threshold(trusted, uid).digest for uid in dose.needs_acknowledgement}
-        if dose.session is None:
-            raise RecordsError(f"{one.course.details.name}: {dose.refusal}")
-        one.content = dose.session
-        if one.measured <= len(one.course.re_measured):
-            for uid, digest in digests.items():
-                acknowledge_threshold(
-                    self._station,
-                    self._logins[PHYSICIAN.login],
-                    Decision(uid, digest),
-                    PHYSICIAN.password,
-                    PHYSICIAN.login,
-                )
-
-    def _place(self, one: _Patient) -> None:
-        course = one.course
-        found = course.target.endswith("DLPFC")
-        positioning = Positioning(
-            patient_uid=one.uid,
-            method=PositioningMethod.BEAM_F3 if found else PositioningMethod.NAVIGATION,
-            target=course.target,
-            side=course.side,
-            head=Head(*one.head),
-            coil_angle_deg=45 if found else None,
-            note="cap size M",
-        )
-        record_positioning(self._station, self._logins[TECHNICIAN.login], positioning)
-
-    def _prescribe(self, one: _Patient, *, returned: bool = False) -> None:
-        before = one.prescription
-        with self._station.trusting() as trusted:
-            reference = as_reference(threshold(trusted, one.threshold_uid))
-        made = _prescribed(one, reference)
-        if before is not None:
-            made = replace(
-                made,
-                prescription_uid=before.prescription_uid,
-                version=before.version + 1,
-                supersedes=before.uid,
-            )
-        by = PHYSICIAN if returned else TECHNICIAN
-        propose(self._station, self._logins[by.login], made)
-        one.prescription = made
-
-    def _return(self, one: _Patient) -> None:
-        made, by = _made(one), self._logins[SECOND_PHYSICIAN.login]
-        told = Decision(made.uid, made.digest(), comment=one.course.returned)
-        return_(self._station, by, told, SECOND_PHYSICIAN.password, SECOND_PHYSICIAN.login)
-
-    def _approve(self, one: _Patient) -> None:
-        made, by = _made(one), self._logins[PHYSICIAN.login]
-        required = required_answers(review_prescription(made))
-        answers = tuple(
-            FindingAnswer(each.code, each.block, "weighed against the indication")
-            for each in required
-        )
-        told = Decision(made.uid, made.digest(), answers)
-        approve(self._station, by, told, PHYSICIAN.password, PHYSICIAN.login)
-        self._use_threshold(one)
-
     # One session
 
-    def _give(self, one: _Patient, session: int) -> None:
+    def _give(self, one: StoryPatient, session: int) -> None:
         course = one.course
         one.sessions = session
         self._check(one, session)
@@ -485,11 +222,11 @@ class Story:
         else:
             self._session(one)
 
-    def _check(self, one: _Patient, session: int) -> None:
+    def _check(self, one: StoryPatient, session: int) -> None:
         """Fill in what is asked before a session, a few minutes before it."""
         write_history(self._station.database, self._checks(one, session), self._clock)
 
-    def _checks(self, one: _Patient, session: int) -> list[Operation]:
+    def _checks(self, one: StoryPatient, session: int) -> list[Operation]:
         """Return what is filled in before a session."""
         sleep = 6 + (session + len(one.course.details.name)) % 3
         told: dict[str, dict[str, AnswerValue]] = {
@@ -502,9 +239,9 @@ class Story:
             told[EXTRA] = {**EXTRA_CHECK, "earlier_sessions": borne}
         return [self._form(one, name, answers) for name, answers in told.items()]
 
-    def _session(self, one: _Patient, **how: Unpack[_How]) -> str:
+    def _session(self, one: StoryPatient, **how: Unpack[_How]) -> str:
         """Put one session on record; returns its uid."""
-        made, content = _made(one), one.content
+        made, content = made_of(one), one.content
         if content is None:
             raise RecordsError(f"{one.course.details.name}: nothing was approved")
         by = self._logins[(TECHNICIAN if one.sessions % 4 else SECOND_TECHNICIAN).login]
@@ -529,14 +266,14 @@ class Story:
             one.unsigned.append(ordered.session_uid)
         return ordered.session_uid
 
-    def _write_session(self, one: _Patient, past: PastSession, order: Operation) -> None:
+    def _write_session(self, one: StoryPatient, past: PastSession, order: Operation) -> None:
         """Put a session on record after its start order."""
         del one
         operations: list[Operation] = [order, *session_operations(past, self._chance)]
         self._clock.at = past.ended
         write_history(self._station.database, operations, self._clock)
 
-    def _suffer(self, one: _Patient, happened: Happened) -> None:
+    def _suffer(self, one: StoryPatient, happened: Happened) -> None:
         event = AdverseEvent(
             patient_uid=one.uid,
             what=happened.what,
@@ -591,32 +328,3 @@ class Story:
         place: dict[str, Json] = {"head": {"seq": head.seq, "hash": head.hash}}
         content = to_sign.content(new_uid(), by.enrolment, at) | place
         return statement(RecordKind.SIGNATURE, content, by.key(), at=at, actor=by.user_uid)
-
-
-def _prescribed(one: _Patient, reference: ThresholdReference) -> Prescription:
-    """Return the first version, with bounds for the technician around the dose."""
-    course, protocol = one.course, load_library()[one.course.protocol_id]
-    pulses = sum(one.pattern.pulses for one in protocol.fix(course.choices).blocks)
-    planned = proposed_course(protocol, pulses, course.sessions)
-    if planned is None:
-        raise RecordsError(f"{protocol.id}: its sources state no course")
-    frame = PrescriptionFrame(
-        uid=new_uid(),
-        patient_uid=one.uid,
-        indication=course.indication,
-        course=planned,
-        longest_pause_s=600,
-        band=BAND,
-    )
-    plain = prescribe_protocol(
-        protocol, course.choices, [BlockOrder(reference, None, None, None)], frame
-    )
-    dose = plain.session.blocks[0].intensity_pct_mso
-    bounds = BlockOrder(reference, dose - BELOW, dose + ABOVE, None)
-    return prescribe_protocol(protocol, course.choices, [bounds], frame)
-
-
-def _made(one: _Patient) -> Prescription:
-    if one.prescription is None:
-        raise RecordsError(f"{one.course.details.name}: nothing was prescribed")
-    return one.prescription

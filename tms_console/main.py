@@ -26,8 +26,9 @@ from tms_console.delivery.controls import Controls
 from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.process import over_message
 from tms_console.delivery.recovery import IN_MEMORY, Recovery, recover
-from tms_console.delivery.session import Surroundings, run_session
+from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.delivery.surroundings import Surroundings
 from tms_console.records.clinical import AddRecord
 from tms_console.records.errors import DatabaseUnusable
 from tms_console.records.operations import new_uid

@@ -31,13 +31,8 @@ from tms_console.clinic.forms import Filling, fill_in
 from tms_console.clinic.patients import patients
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.demonstration import PEOPLE
+from tms_console.demonstration_answers import A_GOOD_DAY, EARS_PROTECTED, EXTRA_CHECK, RIGHT_PERSON
 from tms_console.demonstration_people import PHYSICIAN, TECHNICIAN, Staff
-from tms_console.demonstration_story import (
-    A_GOOD_DAY,
-    EARS_PROTECTED,
-    EXTRA_CHECK,
-    RIGHT_PERSON,
-)
 from tms_console.screens.tables import Line, Table
 from tms_console.screens.treat_live import Raster
 from tms_console.ui.app import Window, application

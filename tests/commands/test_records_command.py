@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.records.recording import new_database, record, rich_session, tampering
-from tms_console.commands import records as command
+from tms_console.commands import record_answers
 from tms_console.commands.records import app
 from tms_console.records.database import Database
 from tms_console.records.heads import STATE_VARIABLE
@@ -133,8 +133,8 @@ def test_on_a_terminal_a_long_check_shows_a_bar(
         consoles.append(Console(force_terminal=True, stderr=stderr, width=80))
         return consoles[-1]
 
-    monkeypatch.setattr(command, "_console", terminal)
-    monkeypatch.setattr(command, limit, -1)
+    monkeypatch.setattr(record_answers, "console_of", terminal)
+    monkeypatch.setattr(record_answers, limit, -1)
 
     answer = run(app, ["verify", str(database.path)])
 

@@ -32,8 +32,9 @@ from tms_console.clock import VirtualClock
 from tms_console.delivery import place
 from tms_console.delivery.controls import Controls, Order
 from tms_console.delivery.order import Challenge, EmulatorOrder, SessionOrder
-from tms_console.delivery.session import SessionResult, Surroundings, run_session
+from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.delivery.surroundings import SessionResult, Surroundings
 from tms_console.records.database import reading
 from tms_console.records.operations import BeginPulse, BeginTrain, Operation, new_uid
 from tms_console.records.transactions import CommitHooks

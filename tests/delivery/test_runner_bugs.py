@@ -15,8 +15,9 @@ from tms_console.delivery.controls import Controls
 from tms_console.delivery.giving import Giver
 from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
-from tms_console.delivery.session import SessionResult, Surroundings, run_session
+from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.delivery.surroundings import SessionResult, Surroundings
 from tms_console.records.database import open_database
 from tms_console.records.operations import EventKind, SessionState
 from tms_console.records.queries import list_sessions, summarise_session

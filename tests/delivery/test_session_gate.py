@@ -31,7 +31,8 @@ from protocols.protocol import load_library
 from tests.delivery.sessions import Rehearsal, bursts, content, plain, require_sound, rows
 from tms_console.delivery.controls import Controls
 from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
-from tms_console.delivery.session import SessionResult, Surroundings, run_session
+from tms_console.delivery.session import run_session
+from tms_console.delivery.surroundings import SessionResult, Surroundings
 from tms_console.records.database import Purpose, create_database
 from tms_console.records.operations import new_uid
 

@@ -18,15 +18,10 @@ from tests.delivery.treatments import Ready, make_ready
 from tms_console.clinic.dose_now import DoseNow
 from tms_console.delivery import treatment_facts
 from tms_console.delivery.gate import TREATMENT_CODES, Answer, CheckResult
+from tms_console.delivery.gate_facts import DayFact, TreatmentFacts
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.treatment import examine
-from tms_console.delivery.treatment_gate import (
-    DayFact,
-    TreatmentFacts,
-    check_again,
-    check_treatment,
-    most_pulses_a_day,
-)
+from tms_console.delivery.treatment_gate import check_again, check_treatment, most_pulses_a_day
 
 
 @pytest.fixture

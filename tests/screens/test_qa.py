@@ -15,7 +15,8 @@ from tms_console.delivery.controls import Controls
 from tms_console.delivery.order import EmulatorOrder
 from tms_console.delivery.pipe import Over
 from tms_console.delivery.process import over_message
-from tms_console.delivery.session import Surroundings, run_session
+from tms_console.delivery.session import run_session
+from tms_console.delivery.surroundings import Surroundings
 from tms_console.screens.qa import (
     PlannedRun,
     QaRefused,

@@ -1,7 +1,7 @@
 """Giving one shot: check, put on record, arm, command once, follow it to its end.
 
-The order of these steps is the engine's; that each command goes out at most once is kept here and
-in the drivers.
+The order of these steps is the engine's, what may be given is `authorised`; that each command goes
+out at most once is kept here and in the drivers.
 """
 
 from __future__ import annotations
@@ -10,30 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from drivers.errors import (
-    DeliveryUncertain,
-    NotConnected,
-    PulseRefused,
-    SettingsRefused,
-)
+from drivers.errors import DeliveryUncertain, NotConnected, PulseRefused, SettingsRefused
 from drivers.interface import (
-    Capabilities,
     DeviceEvent,
     DeviceNotice,
-    DeviceStatus,
     PulseReport,
     Stimulator,
     TrainEnded,
     TrainSettings,
     TrainTiming,
 )
-from tms_console.delivery.authority import Authority
-from tms_console.delivery.gate import GateRefused, TrainFacts, check_train, require
+from tms_console.delivery.authorised import Authorised, train_facts
+from tms_console.delivery.gate import GateRefused, check_train, require
 from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.journal import Journal, Ticket
 from tms_console.delivery.listening import UNCOMMANDED, Listener
 from tms_console.delivery.outcomes import TrainEnd
-from tms_console.delivery.plan import Plan, Shot
+from tms_console.delivery.plan import Shot
 from tms_console.delivery.realised import RealisedCheck, rate_doubt
 from tms_console.delivery.settling import DRAIN_NS, OpenTrain, Settler
 from tms_console.delivery.states import (
@@ -49,12 +42,7 @@ from tms_console.delivery.states import (
     ShotDoubtful,
     ShotOver,
 )
-from tms_console.records.operations import (
-    BeginPulse,
-    BeginTrain,
-    EventKind,
-    TrainOutcome,
-)
+from tms_console.records.operations import BeginPulse, BeginTrain, EventKind, TrainOutcome
 
 LATEST_START_NS = 100_000_000
 """A train whose start would be later than this is not started: the host was not there in time."""
@@ -76,25 +64,6 @@ NOBODY_KNOWS = "Nobody knows whether it was given, so it counts as given"
 DEVICE_REMEDY = "See what the stimulator's screen says before anything else is given."
 
 DOSE_REMEDY = "Compare the intensity on its screen with the prescription, and check the coil."
-
-
-@dataclass(frozen=True, slots=True)
-class Authorised:
-    """What a session may give.
-
-    Attributes:
-        authority: What the session rests on.
-        plan: The content cut into shots.
-        capabilities: What the stimulator can do.
-        coil: The coil the session began with.
-        pulses_before: Pulses of the day before this session, unknown ones included.
-    """
-
-    authority: Authority
-    plan: Plan
-    capabilities: Capabilities
-    coil: str
-    pulses_before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +120,10 @@ class Giver:
         if problem:
             return Refused(f"before train {shot.scheduled.number}: {problem}")
         try:
-            require(check_train(self._facts(shot, check.intensity_pct_mso, status)))
+            given = self.settler.delivered + self.settler.unknown + self._listener.unplanned.count
+            require(
+                check_train(train_facts(self._may, shot, check.intensity_pct_mso, status, given))
+            )
             changed = check.intensity_pct_mso != self._listener.set_to
             if shot.opens_train or changed or not self._listener.armed:  # disarmed by a pause
                 timing = TrainTiming.HOST if shot.host_timed else TrainTiming.DEVICE
@@ -169,27 +141,6 @@ class Giver:
             self.settler.train = OpenTrain(shot.scheduled.number, counter)
         self._journal.flush_frames()
         return Checked(self._journal.now_ns())
-
-    def _facts(self, shot: Shot, intensity_pct_mso: int, status: DeviceStatus) -> TrainFacts:
-        may = self._may
-        block = self._plan.blocks[shot.scheduled.block - 1]
-        ramping = block.ramp is not None and shot.scheduled.number_in_block < block.ramp.trains
-        given = self.settler.delivered + self.settler.unknown + self._listener.unplanned.count
-        return TrainFacts(
-            people=may.authority.again(),
-            signed_digest=may.authority.on_record.authority_digest,
-            content_digest=may.authority.digest_now(),
-            status=status,
-            coil_at_start=may.coil,
-            train=shot.scheduled.train,
-            pulses=shot.pulses,
-            intensity_pct_mso=intensity_pct_mso,
-            lowest_pct_mso=1 if ramping else block.lowest_pct_mso,
-            highest_pct_mso=block.highest_pct_mso,
-            capabilities=may.capabilities,
-            pulses_so_far=may.pulses_before + given,
-            pulses_allowed=may.authority.pulses_allowed,
-        )
 
     def make_ready(self, ready: MakeReady) -> Event | None:
         """Put the shot on disk as commanded; only then arm.  None if a stop came in between.

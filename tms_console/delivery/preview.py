@@ -22,12 +22,12 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.dose_now import DoseNow, band_now
 from tms_console.delivery.gate import CheckResult
+from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.plan import Shot, plan_session
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.treatment_facts import Examination
-from tms_console.delivery.treatment_gate import DayFact
 from tms_console.records.lineage import session_chain
 
 _NOWHERE = EmulatorOrder(name="magpro")

@@ -24,8 +24,9 @@ from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.order import Challenge
 from tms_console.delivery.probing import DisarmPort, LeaveAlone, ListPorts, LookAt, Prober
 from tms_console.delivery.reported import Reporting
-from tms_console.delivery.session import SessionResult, Surroundings, run_session
+from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
+from tms_console.delivery.surroundings import SessionResult, Surroundings
 from tms_console.records.values import new_uid
 
 HOST_SILENT_AFTER_S = 2.0

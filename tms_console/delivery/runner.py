@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Stimulator
+from tms_console.delivery.authorised import Authorised
 from tms_console.delivery.controls import Controls, GoOn, Order, Remark, Report
-from tms_console.delivery.giving import Authorised, Giver, Outside
+from tms_console.delivery.giving import Giver, Outside
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
 from tms_console.delivery.listening import Listener

@@ -24,6 +24,7 @@ from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.policies import policy_in_force
 from tms_console.delivery.authority import OnRecord
 from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin
 from tms_console.delivery.treatment_facts import (
@@ -32,11 +33,7 @@ from tms_console.delivery.treatment_facts import (
     holds_in_words,
     restore_in_words,
 )
-from tms_console.delivery.treatment_gate import (
-    DayFact,
-    check_again,
-    most_pulses_a_day,
-)
+from tms_console.delivery.treatment_gate import check_again, most_pulses_a_day
 from tms_console.records.clinical import CONSOLE_ACTOR, RECORD_ADD, AddRecord, RecordKind
 from tms_console.records.database import Database, Purpose
 from tms_console.records.errors import DatabaseUnusable, RecordsError

@@ -33,14 +33,9 @@ from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import read_prescription
 from tms_console.clinic.thresholds import age, newest_like
 from tms_console.delivery.gate import CheckResult
+from tms_console.delivery.gate_facts import DayFact, FormFact, ThresholdFact, TreatmentFacts
 from tms_console.delivery.order import Challenge, SessionOrder
-from tms_console.delivery.treatment_gate import (
-    DayFact,
-    FormFact,
-    ThresholdFact,
-    TreatmentFacts,
-    check_treatment,
-)
+from tms_console.delivery.treatment_gate import check_treatment
 from tms_console.records.clinical import RecordKind, StoredRecord
 from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.heads import ChainHead

@@ -1,7 +1,7 @@
 """Every write of a session as a frozen value, checked when it is made, that can also be JSON.
 
 The same values go to the writer, through the pipe and into `<database>.unsaved`; how they become
-rows is `storing`'s affair.
+rows is `storing`'s affair, and what kinds, states and outcomes there are is in `standings`.
 
 Every `_ns` is an offset from the session's origin, in nanoseconds.  Pulses and trains are numbered
 from 1 over the whole session; blocks from 1.  Sessions are named by their uid, never by local keys.
@@ -9,7 +9,6 @@ from 1 over the whole session; blocks from 1.  Sessions are named by their uid, 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
@@ -20,6 +19,17 @@ from pydantic.functional_validators import BeforeValidator
 from drivers.interface import Direction, Frame
 from tms_console.records.canonical import MAX_INTEGER
 from tms_console.records.clinical import AddRecord, SetCredential
+from tms_console.records.standings import (
+    LATE_KINDS,
+    UNSEEN,
+    EventKind,
+    Evidence,
+    PulseOutcome,
+    SessionKind,
+    SessionState,
+    TrainOutcome,
+    require_evidence,
+)
 from tms_console.records.values import Digest, Uid, WallTime, Words, new_uid
 
 _CHECKED = ConfigDict(strict=True, extra="forbid")
@@ -28,87 +38,6 @@ OffsetNs = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Number = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 AmpsPerMicrosecond = Annotated[int, Field(ge=0, le=65_535)]
-
-
-class SessionKind(StrEnum):
-    """What a session is for."""
-
-    TREATMENT = "treatment"
-    THRESHOLD = "threshold"
-    TEST = "test"
-    REHEARSAL = "rehearsal"
-
-
-class SessionState(StrEnum):
-    """How a session stands; all but the first are final."""
-
-    RUNNING = "running"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-
-
-class TrainOutcome(StrEnum):
-    """How a train stands; all but the first are final."""
-
-    RUNNING = "running"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    REFUSED = "refused"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-class PulseOutcome(StrEnum):
-    """What became of a pulse."""
-
-    COMMANDED = "commanded"
-    DELIVERED = "delivered"
-    NOT_DELIVERED = "not_delivered"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    UNPLANNED = "unplanned"
-
-
-class Evidence(StrEnum):
-    """What the outcome of a pulse rests on."""
-
-    NONE = "none"
-    ACKNOWLEDGED = "acknowledged"
-    """The device accepted the trigger."""
-    REPORTED = "reported"
-    """The device reported this very pulse."""
-    INFERRED = "inferred"
-    """The device timed the train, and only its start and end were seen."""
-    WITNESSED = "witnessed"
-    """An independent input on the trigger output saw it."""
-
-
-class EventKind(StrEnum):
-    """What an event of a session is about."""
-
-    STATE = "state"
-    INTENSITY = "intensity"
-    PAUSE = "pause"
-    RESUME = "resume"
-    STOP = "stop"
-    GATE = "gate"
-    COUNTER = "counter"
-    """The device's own stimulus counter, read before and after a train."""
-    DEVICE = "device"
-    FAULT = "fault"
-    TIMING = "timing"
-    ADVERSE_EVENT = "adverse_event"
-    NOTE = "note"
-    CORRECTION = "correction"
-
-
-LATE_KINDS = frozenset({EventKind.ADVERSE_EVENT, EventKind.NOTE, EventKind.CORRECTION})
-"""Events that may follow after the end of their session; the schema enforces it."""
-
-UNSEEN = frozenset({Evidence.NONE, Evidence.INFERRED})
-"""Evidence without a time at which this very pulse was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
@@ -227,7 +156,7 @@ class PulseResult:
         """Raise ValueError for a result that the record does not take."""
         if self.outcome in {PulseOutcome.COMMANDED, PulseOutcome.UNPLANNED}:
             raise ValueError(f"pulse {self.number}: {self.outcome} is not a result of a command")
-        _require_evidence(self.number, self.outcome, self.evidence, self.observed_ns)
+        require_evidence(self.number, self.outcome, self.evidence, self.observed_ns)
         if self.outcome in {PulseOutcome.NOT_DELIVERED, PulseOutcome.REFUSED} and (
             self.evidence is not Evidence.NONE or self.realised_a_us is not None
         ):
@@ -264,7 +193,7 @@ class UnplannedPulse:
 
     def __post_init__(self) -> None:
         """Raise ValueError for evidence that the record does not take."""
-        _require_evidence(self.number, PulseOutcome.UNPLANNED, self.evidence, self.observed_ns)
+        require_evidence(self.number, PulseOutcome.UNPLANNED, self.evidence, self.observed_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
@@ -426,18 +355,6 @@ def from_json(line: bytes | str) -> Operation:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"not an operation of the record: {place}: {first['msg']}") from error
-
-
-def _require_evidence(
-    number: int, outcome: PulseOutcome, evidence: Evidence, observed_ns: int | None
-) -> None:
-    if (observed_ns is None) != (evidence in UNSEEN):
-        raise ValueError(
-            f"pulse {number}: evidence {evidence!s} and observed_ns {observed_ns} contradict each "
-            "other: a time was seen exactly for acknowledged, reported and witnessed"
-        )
-    if outcome in {PulseOutcome.DELIVERED, PulseOutcome.UNPLANNED} and evidence is Evidence.NONE:
-        raise ValueError(f"pulse {number}: {outcome!s} needs evidence")
 
 
 __all__ = [

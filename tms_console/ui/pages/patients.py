@@ -1,17 +1,12 @@
-"""Patients: searched as one types, changed by new versions, with all that is on record of one."""
+"""Patients: searched as one types, changed by new versions, with all that is on record of one.
+
+How that record looks is `patient_sheet`; here is who is chosen, and what is filled in and saved.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from protocols.canonical import ContentError
 from tms_console.accounts.login import Login
@@ -21,7 +16,7 @@ from tms_console.accounts.trust import Trusted
 from tms_console.clinic.patients import PossibleTwin, add_patient, edit_patient
 from tms_console.screens.entry import Mistakes
 from tms_console.screens.patient_entries import check, put
-from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry, EntryScreen, entry_screen
+from tms_console.screens.patient_forms import Entry, EntryScreen, entry_screen
 from tms_console.screens.patients import (
     PatientFields,
     PatientList,
@@ -36,8 +31,9 @@ from tms_console.ui.bridge import Bridge
 from tms_console.ui.entry_form import EntryForm
 from tms_console.ui.icons import icon
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Answer, Card, Finding, Message, button, clear, fill, words
+from tms_console.ui.parts import Card, Message, button, words
 from tms_console.ui.patient_form import PatientForm
+from tms_console.ui.patient_sheet import PatientSheet
 from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
@@ -58,7 +54,6 @@ class PatientsPage(Page):
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self._shown: PatientScreen | None = None
-        self._section = "Prescriptions"
         self._in_view = False
         self._filling_user = ""
         self._changing: PatientScreen | None = None
@@ -67,7 +62,18 @@ class PatientsPage(Page):
         row.addWidget(self._list())
         self.right = QStackedWidget()
         self.message = Message("Choose a patient", "or search, or add one")
-        self.sheet = self._sheet()
+        self.sheet = PatientSheet(bridge)
+        self.table, self.who_name, self.done = (
+            self.sheet.table,
+            self.sheet.who_name,
+            self.sheet.done,
+        )
+        self.record_entry, self.correct = self.sheet.record_entry, self.sheet.correct
+        self.take_back, self.change = self.sheet.take_back, self.sheet.change
+        self.close_patient, self.reopen = self.sheet.close_patient, self.sheet.reopen
+        self.nothing, self.show_section = self.sheet.nothing, self.sheet.show_section
+        self.sheet.entry_pressed.connect(self.ask_entry)
+        self.sheet.change_pressed.connect(self.ask_change)
         self.form = PatientForm()
         self.form.save_pressed.connect(self.save)
         self.form.cancel_pressed.connect(self.show_sheet)
@@ -108,62 +114,6 @@ class PatientsPage(Page):
         self.add = button("Add a patient", self.ask_new, "primary")
         card.add(self.add)
         return card
-
-    def _sheet(self) -> QWidget:
-        sheet = QWidget()
-        column = QVBoxLayout(sheet)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2 * SPACE)
-        self.who = Card()
-        self.who_top = QHBoxLayout()
-        self.who_name = words("", "title")
-        self.who_top.addWidget(self.who_name, 1)
-        self.close_patient = button("Close", partial(self.ask_entry, Entry.CLOSE), "quiet")
-        self.close_patient.setAccessibleName(Entry.CLOSE.value)
-        self.reopen = button(Entry.REOPEN.value, partial(self.ask_entry, Entry.REOPEN))
-        self.change = button("Change", self.ask_change)
-        self.treat = button("Treat", lambda: self.bridge.go("treat"), "primary")
-        for one in (self.close_patient, self.reopen, self.change, self.treat):
-            self.who_top.addWidget(one)
-        self.who.body.addLayout(self.who_top)
-        self.alerts = QVBoxLayout()
-        self.who.body.addLayout(self.alerts)
-        self.facts = QHBoxLayout()
-        self.facts.setSpacing(4 * SPACE)
-        self.who.body.addLayout(self.facts)
-        column.addWidget(self.who)
-        record = Card()
-        self.tabs = QHBoxLayout()
-        self.tabs.setSpacing(SPACE // 2)
-        record.body.addLayout(self.tabs)
-        self.table = WordsView("Record of the patient", self.bridge.tokens)
-        self.table.wrap_rows()
-        record.body.addWidget(self.table, 1)
-        self.nothing = words("", "muted")
-        record.add(self.nothing)
-        record.body.addLayout(self._entries())
-        self.table.selectionModel().currentRowChanged.connect(self._show_entries)
-        column.addWidget(record, 1)
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(True)
-        return sheet
-
-    def _entries(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self.done = Answer()
-        self.record_entry = button("", self.ask_record, "primary", "Record")
-        self.correct = button("Correct", self.ask_correction, "", "Correct the chosen record")
-        self.take_back = button(
-            Entry.TAKE_BACK.value,
-            partial(self.ask_chosen, Entry.TAKE_BACK),
-            "",
-            "Take the chosen threshold back",
-        )
-        row.addWidget(self.done, 1)
-        row.addStretch(0)
-        for one in (self.take_back, self.correct, self.record_entry):
-            row.addWidget(one)
-        return row
 
     @Slot()
     def _show_icons(self) -> None:
@@ -227,21 +177,7 @@ class PatientsPage(Page):
     def show_screen(self, screen: PatientScreen) -> None:
         """Display a patient in place of the last."""
         self._shown = screen
-        self.who_name.setText(screen.name)
-        told = [Finding(one, "warn") for one in screen.alerts]
-        if screen.closed:
-            told.insert(0, Finding(f"No current patient: {screen.closed}", "bad"))
-        fill(self.alerts, told)
-        clear(self.facts)
-        for one in screen.facts:
-            self.facts.addLayout(_stacked(one.label, one.value, one.state))
-        self.facts.addStretch(1)
-        self.change.setVisible(self.bridge.may(Permission.EDIT_PATIENT) and not screen.closed)
-        self.treat.setVisible(self.bridge.may(Permission.DELIVER_SESSION) and not screen.closed)
-        may = self.bridge.may(NEEDS[Entry.CLOSE])
-        self.close_patient.setVisible(may and not screen.closed)
-        self.reopen.setVisible(may and bool(screen.closed))
-        self._show_tabs(screen)
+        self.sheet.show_screen(screen)
         if not self.filling:
             self.right.setCurrentWidget(self.sheet)
 
@@ -262,54 +198,6 @@ class PatientsPage(Page):
         self.right.setCurrentWidget(failed)
         self.right.removeWidget(old)
         old.deleteLater()
-
-    def _show_tabs(self, screen: PatientScreen) -> None:
-        for old in self._group.buttons():
-            self._group.removeButton(old)
-        clear(self.tabs)
-        for title, table in screen.sections:
-            number = f"  {len(table.lines)}" if table.lines else ""
-            made = button(f"{title}{number}", lambda: None, "tab", title)
-            made.setCheckable(True)
-            made.setChecked(title == self._section)
-            made.clicked.connect(lambda _checked=False, one=title: self.show_section(one))
-            self._group.addButton(made)
-            self.tabs.addWidget(made)
-        self.tabs.addStretch(1)
-        self.show_section(self._section)
-
-    @Slot(str)
-    def show_section(self, title: str) -> None:
-        """Show one part of the record."""
-        if self._shown is None:
-            return
-        self._section = title
-        for tab in self._group.buttons():
-            tab.setChecked(tab.accessibleName() == title)
-        table = dict(self._shown.sections)[title]
-        self.table.show_table(table, self.bridge.tokens)
-        self.table.setAccessibleName(f"{title} of {self._shown.name}")
-        self.table.setVisible(bool(table.lines))
-        self.nothing.setText(table.empty)
-        self.nothing.setVisible(not table.lines)
-        self._show_entries()
-
-    @Slot()
-    def _show_entries(self) -> None:
-        """Offer what can be entered here, and corrected of what is chosen."""
-        entry, shown = OF_SECTION.get(self._section), self._shown
-        may = entry is not None and self.bridge.may(NEEDS[entry]) and shown is not None
-        open_ = shown is not None and (not shown.closed or entry is Entry.EVENT)
-        self.record_entry.setVisible(may and open_)
-        if entry is not None:
-            self.record_entry.setText(entry.value)
-            self.record_entry.setAccessibleName(entry.value)
-        line = self.table.chosen
-        stands = line is not None and line.state != "muted"
-        self.correct.setVisible(may and open_)
-        self.correct.setEnabled(stands)
-        self.take_back.setVisible(may and entry is Entry.THRESHOLD)
-        self.take_back.setEnabled(stands)
 
     # What is pressed
 
@@ -332,7 +220,8 @@ class PatientsPage(Page):
         for one in (self.found, self.add, self.closed, self.search):
             one.setEnabled(not locked)
 
-    def ask_entry(self, entry: Entry, corrects: str = "") -> None:
+    @Slot(object, str)
+    def ask_entry(self, entry: Entry, corrects: str) -> None:
         """Ask for an entry of the patient in view, or for the correction of one."""
         shown = self._shown
         if shown is None:
@@ -348,23 +237,6 @@ class PatientsPage(Page):
                 self.entry.ask(screen)
 
         self.bridge.read(self, build, show, self.done.say)
-
-    @Slot()
-    def ask_record(self) -> None:
-        """Ask for what is entered in the part of the record in view."""
-        if (entry := OF_SECTION.get(self._section)) is not None:
-            self.ask_entry(entry)
-
-    @Slot()
-    def ask_correction(self) -> None:
-        """Ask for the correction of the record that is chosen."""
-        if (entry := OF_SECTION.get(self._section)) is not None:
-            self.ask_chosen(entry)
-
-    def ask_chosen(self, entry: Entry) -> None:
-        """Ask for an entry about the record that is chosen."""
-        if (line := self.table.chosen) is not None:
-            self.ask_entry(entry, line.key)
 
     @Slot(object, object)
     def save_entry(self, screen: EntryScreen, texts: dict[str, str]) -> None:
@@ -435,14 +307,3 @@ class PatientsPage(Page):
             self.bridge.set_patient(result)
 
         self.bridge.act(self, do, done, lambda why: self.form.tell(f"Nothing was written. {why}"))
-
-
-def _stacked(label: str, value: str, state: str) -> QVBoxLayout:
-    column = QVBoxLayout()
-    column.setSpacing(2)
-    column.addWidget(words(label, "small", wraps=False))
-    told = words(value, "strong", state, wraps=False)
-    told.setAccessibleName(f"{label}: {value}")
-    column.addWidget(told)
-    column.addStretch(1)
-    return column

@@ -1,0 +1,188 @@
+"""What is on record of one patient, part by part, and the buttons that ask for more of it.
+
+Nothing is read or saved here: the Patients page does that, and shows the forms.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
+
+from tms_console.accounts.roles import Permission
+from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry
+from tms_console.screens.patients import PatientScreen
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.parts import Answer, Card, Finding, button, clear, fill, words
+from tms_console.ui.tables import WordsView
+from tms_console.ui.theme import SPACE
+
+
+class PatientSheet(QWidget):
+    """One patient: who it is, and the parts of the record as tabs over a table."""
+
+    entry_pressed = Signal(object, str)
+    """An entry is wanted; with the uid of the record that it corrects, or ""."""
+    change_pressed = Signal()
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bridge = bridge
+        self._shown: PatientScreen | None = None
+        self._section = "Prescriptions"
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2 * SPACE)
+        self.who = Card()
+        self.who_top = QHBoxLayout()
+        self.who_name = words("", "title")
+        self.who_top.addWidget(self.who_name, 1)
+        self.close_patient = button("Close", partial(self._ask, Entry.CLOSE), "quiet")
+        self.close_patient.setAccessibleName(Entry.CLOSE.value)
+        self.reopen = button(Entry.REOPEN.value, partial(self._ask, Entry.REOPEN))
+        self.change = button("Change", self.change_pressed.emit)
+        self.treat = button("Treat", lambda: self.bridge.go("treat"), "primary")
+        for one in (self.close_patient, self.reopen, self.change, self.treat):
+            self.who_top.addWidget(one)
+        self.who.body.addLayout(self.who_top)
+        self.alerts = QVBoxLayout()
+        self.who.body.addLayout(self.alerts)
+        self.facts = QHBoxLayout()
+        self.facts.setSpacing(4 * SPACE)
+        self.who.body.addLayout(self.facts)
+        column.addWidget(self.who)
+        record = Card()
+        self.tabs = QHBoxLayout()
+        self.tabs.setSpacing(SPACE // 2)
+        record.body.addLayout(self.tabs)
+        self.table = WordsView("Record of the patient", self.bridge.tokens)
+        self.table.wrap_rows()
+        record.body.addWidget(self.table, 1)
+        self.nothing = words("", "muted")
+        record.add(self.nothing)
+        record.body.addLayout(self._entries())
+        self.table.selectionModel().currentRowChanged.connect(self._show_entries)
+        column.addWidget(record, 1)
+        self.group = QButtonGroup(self)
+        self.group.setExclusive(True)
+
+    def _entries(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.done = Answer()
+        self.record_entry = button("", self.ask_record, "primary", "Record")
+        self.correct = button("Correct", self.ask_correction, "", "Correct the chosen record")
+        self.take_back = button(
+            Entry.TAKE_BACK.value,
+            partial(self.ask_chosen, Entry.TAKE_BACK),
+            "",
+            "Take the chosen threshold back",
+        )
+        row.addWidget(self.done, 1)
+        row.addStretch(0)
+        for one in (self.take_back, self.correct, self.record_entry):
+            row.addWidget(one)
+        return row
+
+    # What is shown
+
+    @Slot(object)
+    def show_screen(self, screen: PatientScreen) -> None:
+        """Display a patient in place of the last."""
+        self._shown = screen
+        self.who_name.setText(screen.name)
+        told = [Finding(one, "warn") for one in screen.alerts]
+        if screen.closed:
+            told.insert(0, Finding(f"No current patient: {screen.closed}", "bad"))
+        fill(self.alerts, told)
+        clear(self.facts)
+        for one in screen.facts:
+            self.facts.addLayout(_stacked(one.label, one.value, one.state))
+        self.facts.addStretch(1)
+        self.change.setVisible(self.bridge.may(Permission.EDIT_PATIENT) and not screen.closed)
+        self.treat.setVisible(self.bridge.may(Permission.DELIVER_SESSION) and not screen.closed)
+        may = self.bridge.may(NEEDS[Entry.CLOSE])
+        self.close_patient.setVisible(may and not screen.closed)
+        self.reopen.setVisible(may and bool(screen.closed))
+        self._show_tabs(screen)
+
+    def _show_tabs(self, screen: PatientScreen) -> None:
+        for old in self.group.buttons():
+            self.group.removeButton(old)
+        clear(self.tabs)
+        for title, table in screen.sections:
+            number = f"  {len(table.lines)}" if table.lines else ""
+            made = button(f"{title}{number}", lambda: None, "tab", title)
+            made.setCheckable(True)
+            made.setChecked(title == self._section)
+            made.clicked.connect(lambda _checked=False, one=title: self.show_section(one))
+            self.group.addButton(made)
+            self.tabs.addWidget(made)
+        self.tabs.addStretch(1)
+        self.show_section(self._section)
+
+    @Slot(str)
+    def show_section(self, title: str) -> None:
+        """Show one part of the record."""
+        if self._shown is None:
+            return
+        self._section = title
+        for tab in self.group.buttons():
+            tab.setChecked(tab.accessibleName() == title)
+        table = dict(self._shown.sections)[title]
+        self.table.show_table(table, self.bridge.tokens)
+        self.table.setAccessibleName(f"{title} of {self._shown.name}")
+        self.table.setVisible(bool(table.lines))
+        self.nothing.setText(table.empty)
+        self.nothing.setVisible(not table.lines)
+        self._show_entries()
+
+    @Slot()
+    def _show_entries(self) -> None:
+        """Offer what can be entered here, and corrected of what is chosen."""
+        entry, shown = OF_SECTION.get(self._section), self._shown
+        may = entry is not None and self.bridge.may(NEEDS[entry]) and shown is not None
+        open_ = shown is not None and (not shown.closed or entry is Entry.EVENT)
+        self.record_entry.setVisible(may and open_)
+        if entry is not None:
+            self.record_entry.setText(entry.value)
+            self.record_entry.setAccessibleName(entry.value)
+        line = self.table.chosen
+        stands = line is not None and line.state != "muted"
+        self.correct.setVisible(may and open_)
+        self.correct.setEnabled(stands)
+        self.take_back.setVisible(may and entry is Entry.THRESHOLD)
+        self.take_back.setEnabled(stands)
+
+    # What is pressed
+
+    def _ask(self, entry: Entry, corrects: str = "") -> None:
+        self.entry_pressed.emit(entry, corrects)
+
+    @Slot()
+    def ask_record(self) -> None:
+        """Ask for what is entered in the part of the record in view."""
+        if (entry := OF_SECTION.get(self._section)) is not None:
+            self._ask(entry)
+
+    @Slot()
+    def ask_correction(self) -> None:
+        """Ask for the correction of the record that is chosen."""
+        if (entry := OF_SECTION.get(self._section)) is not None:
+            self.ask_chosen(entry)
+
+    def ask_chosen(self, entry: Entry) -> None:
+        """Ask for an entry about the record that is chosen."""
+        if (line := self.table.chosen) is not None:
+            self._ask(entry, line.key)
+
+
+def _stacked(label: str, value: str, state: str) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(2)
+    column.addWidget(words(label, "small", wraps=False))
+    told = words(value, "strong", state, wraps=False)
+    told.setAccessibleName(f"{label}: {value}")
+    column.addWidget(told)
+    column.addStretch(1)
+    return column
