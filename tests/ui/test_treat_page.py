@@ -16,12 +16,14 @@ from tests.ui.decisions import unnamed
 from tests.ui.treating import PATIENCE_MS, Treating, treating
 from tms_console.accounts.signatures import Meaning
 from tms_console.clinic.adverse_events import adverse_events_of, holds
+from tms_console.clinic.patients import PatientDetails, Sex, add_patient
 from tms_console.clinic.thresholds import thresholds_of
 from tms_console.delivery.order import EmulatorOrder
 from tms_console.records.database import Purpose
 from tms_console.records.live import said_of
 from tms_console.records.queries import list_sessions
 from tms_console.ui.bridge import ChosenDevice
+from tms_console.ui.pages.treat import ANOTHER_PATIENT, NOT_READY
 from tms_console.ui.theme import LIGHT
 
 
@@ -239,6 +241,47 @@ def test_what_changes_between_the_two_steps_is_refused_by_the_gate_and_said(
     assert any("withdrawn" in one.accessibleName() for one in texts[1:]), [
         one.accessibleName() for one in texts[1:]
     ]
+    assert list_sessions(demo.ready.station.database) == ()
+
+
+def said_of_refusal(demo: Treating) -> list[str]:
+    column = demo.page.before.refusals
+    return [column.itemAt(n).widget().accessibleName() for n in range(column.count())]
+
+
+def test_a_preparation_starts_nothing_for_another_patient(demo: Treating) -> None:
+    """Who was identified and who is chosen must be one, whatever happened between the steps."""
+    demo.prepare()
+    demo.qtbot.waitUntil(lambda: demo.bridge.link.challenge is not None, timeout=PATIENCE_MS)
+    demo.bridge.patient_uid = "somebody-else"
+    demo.click(demo.page.before.start_button)
+    assert any(ANOTHER_PATIENT in one for one in said_of_refusal(demo)), said_of_refusal(demo)
+    assert not demo.page.before.start_button.isVisible()  # who is in the chair is asked again
+    demo.idle()
+    assert not demo.bridge.link.running
+    assert list_sessions(demo.ready.station.database) == ()
+
+
+def test_choosing_another_patient_takes_the_preparation_away(demo: Treating) -> None:
+    details = PatientDetails("Other, Otto", "1990-01-02", Sex.MALE, "O-1")
+    other = add_patient(demo.ready.station, demo.ready.technician, details)
+    demo.prepare()
+    demo.bridge.set_patient(other)
+    assert demo.page.stack.currentWidget() is demo.page.message  # at once, before anything is read
+    demo.idle()
+    demo.bridge.set_patient(demo.ready.patient_uid)
+    demo.sees(demo.page.before)
+    assert not demo.page.before.start_button.isVisible()
+    demo.idle()
+
+
+def test_without_a_delivering_process_nothing_is_ordered(demo: Treating) -> None:
+    demo.prepare()
+    demo.bridge.link.challenge = None
+    demo.click(demo.page.before.start_button)
+    assert any(NOT_READY in one for one in said_of_refusal(demo)), said_of_refusal(demo)
+    demo.idle()
+    assert not demo.bridge.link.running
     assert list_sessions(demo.ready.station.database) == ()
 
 
