@@ -1,7 +1,7 @@
 """Treat: before, during and after a session of the chosen patient.
 
-It asks for screens and passes on what was pressed; the delivering process delivers, and its gate
-decides.
+It asks for screens (`treat_reading`) and passes on what was pressed; the delivering process
+delivers, and its gate decides.
 """
 
 from __future__ import annotations
@@ -13,27 +13,11 @@ from functools import partial
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
-from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
-from tms_console.accounts.station import Station
-from tms_console.accounts.trust import Trusted
-from tms_console.clock import RealClock
-from tms_console.delivery.aftermath import settle_left_open
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
-from tms_console.screens.treat import (
-    Asked,
-    BeforeScreen,
-    NothingToGive,
-    before_screen,
-)
-from tms_console.screens.treat_after import (
-    AfterScreen,
-    LeftOpen,
-    after_screen,
-    put_late,
-    session_to_settle,
-)
+from tms_console.screens.treat import Asked, BeforeScreen, NothingToGive, before_screen
+from tms_console.screens.treat_after import AfterScreen, LeftOpen
 from tms_console.screens.treat_during import running
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.link import SessionView
@@ -42,6 +26,8 @@ from tms_console.ui.parts import Message, button
 from tms_console.ui.running_session import RunningSession
 from tms_console.ui.treat_before import BeforePart
 from tms_console.ui.treat_filling import FillingIn
+from tms_console.ui.treat_left_over import LeftOver, said_loudly
+from tms_console.ui.treat_reading import Known, Screen, read_screen
 from tms_console.ui.treat_settling import Settling
 
 LOOK_AGAIN_MS = 30_000
@@ -49,8 +35,6 @@ LOOK_AGAIN_MS = 30_000
 ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
 REHEARSES = ("Go to QA", "qa")
 NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
-
-Screen = BeforeScreen | AfterScreen | NothingToGive | LeftOpen
 
 
 class TreatPage(Page):
@@ -73,7 +57,6 @@ class TreatPage(Page):
         self._settled = False
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
-        self._late = 0
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
@@ -85,6 +68,7 @@ class TreatPage(Page):
         self.during = self.session.part
         self.settling = Settling(bridge, self.session, self)
         self.after, self.seizure = self.settling.after, self.settling.seizure
+        self.left_over = LeftOver(bridge, self)
         for part in (
             self.message,
             self.before,
@@ -214,29 +198,13 @@ class TreatPage(Page):
         self._number += 1
         self.bridge.read(
             self,
-            partial(self._build, self.bridge.station, login, self._asked, self._after_uid),
+            partial(read_screen, self.bridge.station, login, self._asked, self._known()),
             partial(self._show_screen, self._number),
             lambda sentence: self._tell("This cannot be shown", sentence),
         )
 
-    def _build(
-        self,
-        station: Station,
-        login: Login,
-        asked: Asked,
-        after_uid: str,
-        trusted: Trusted,
-        _wall: str,
-    ) -> Screen:
-        """Read one screen; runs in the worker."""
-        if asked.resumes_uid is None:
-            uid, left_open = session_to_settle(trusted, station, asked.patient_uid)
-            if left_open and not self._settled:
-                return LeftOpen()
-            uid = after_uid or uid
-            if uid and (uid == after_uid or uid not in self._aside):
-                return after_screen(trusted, station, uid)
-        return before_screen(trusted, station, login.enrolment, asked)
+    def _known(self) -> Known:
+        return Known(self._after_uid, self._aside, self._settled)
 
     def _show_screen(self, number: int, screen: Screen) -> None:
         if number != self._number or self.bridge.link.running:
@@ -259,13 +227,7 @@ class TreatPage(Page):
     def _settle(self) -> None:
         """A session was left open on record: bring it to an honest end, once, then look again."""
         self._settled = True
-        station = self.bridge.station
-        self.bridge.worker.run(
-            self,
-            lambda: settle_left_open(station, RealClock()),
-            self._settled_now,
-            lambda error: self._settled_now((str(error),)),
-        )
+        self.left_over.settle(self._settled_now)
 
     def _settled_now(self, sentences: tuple[str, ...]) -> None:
         self._loud = (*self._loud, *sentences)
@@ -381,7 +343,8 @@ class TreatPage(Page):
             ),
             None if policy is None else policy.zone,
         )
-        self._after_uid, self._loud, self._settled, self._late = "", (), False, 0
+        self._after_uid, self._loud, self._settled = "", (), False
+        self.left_over.begin()
         self.before.back()
         self.bridge.link.begin(order)
 
@@ -399,7 +362,7 @@ class TreatPage(Page):
                 self._show(self.during)
             self.session.show_view(view, shown=self._shown)
             return
-        self._put_late(view)
+        self.left_over.put_late(view)
         if self._ended is not view.order:
             self._ended = view.order
             self._over(view)
@@ -413,11 +376,7 @@ class TreatPage(Page):
         self.session.end()
         over, self._asked = view.over, self._asked
         uid = view.session_uid or ("" if over is None else over.session_uid)
-        self._loud = view.lost
-        if over is not None:
-            unsaved = f"{over.lost} entries could be saved nowhere." if over.lost else ""
-            beside = "" if over.saved else "Part of the record lies beside the database."
-            self._loud = tuple(one for one in (*view.lost, unsaved, beside, *over.found) if one)
+        self._loud = said_loudly(view)
         if self._asked is not None:
             self._asked = replace(
                 self._asked, resumes_uid=None, pre_step_done=False, today_pct_mt=None
@@ -431,21 +390,6 @@ class TreatPage(Page):
             self._again.start()
             if self.stack.currentWidget() is not self.seizure:
                 self.look()
-
-    def _put_late(self, view: SessionView) -> None:
-        """Put on record what came too late for the delivering process."""
-        late, self._late = view.unrecorded[self._late :], len(view.unrecorded)
-        station, uid = self.bridge.station, view.session_uid
-        for remark in late:
-            self.bridge.worker.run(
-                self,
-                partial(put_late, station, uid, remark),
-                lambda _none: self.bridge.record_changed.emit(),
-                lambda error: self.bridge.problem.emit(
-                    f"A remark on the session is not on record: {error} Write it down, and add "
-                    "it on this page."
-                ),
-            )
 
     # The seizure card
 
