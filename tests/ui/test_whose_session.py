@@ -73,3 +73,26 @@ def test_a_rehearsal_runs_for_nobody_and_treat_says_so(demo: Treating) -> None:
     demo.over()
     demo.sees(demo.page.before)
     demo.idle()
+
+
+def test_a_running_session_is_left_neither_by_closing_nor_by_logging_out(demo: Treating) -> None:
+    """Nor is the window drawn anew meanwhile: it would miss heartbeats.  Each says why not."""
+    demo.start()
+    demo.wait("resting")
+    login, tokens, shell = demo.bridge.login, demo.bridge.tokens, demo.shell
+
+    assert not shell.close()
+    assert shell.isVisible()
+    assert "Stop it before you close" in shell.message_text.text()
+    demo.click(shell.leave_button)
+    assert demo.bridge.login is login
+    assert "lock the screen instead" in shell.message_text.text()
+    demo.click(shell.theme_button)
+    assert demo.bridge.tokens is tokens
+    assert "when the session is over" in shell.message_text.text()
+    assert demo.bridge.link.running
+
+    demo.click(demo.page.during.stop_button)
+    demo.over()
+    demo.sees(demo.page.after)
+    demo.idle()
