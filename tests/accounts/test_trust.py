@@ -18,7 +18,7 @@ from tests.accounts.worlds import (
     make_template,
     patient,
 )
-from tms_console.accounts import trust, vouching
+from tms_console.accounts import looking, vouching
 from tms_console.accounts.anchor import require_anchor
 from tms_console.accounts.errors import LoginRefused, NotTrusted
 from tms_console.accounts.keys import PrivateKey
@@ -563,7 +563,7 @@ def test_another_databases_anchor_fits_nothing(world: World) -> None:
     station = replace(world.station, anchor=replace(world.station.anchor, public=anchor))
 
     with world.station.database.reading() as connection, pytest.raises(NotTrusted) as refusal:
-        trust.read_trusted(connection, station.database, anchor, None)
+        looking.read_trusted(connection, station.database, anchor, None)
 
     assert refusal.value.code == "foreign"
 
@@ -575,7 +575,7 @@ def test_the_chain_must_end_where_the_links_end(world: World) -> None:
         head = vouching.read_head(connection, database.uid, database.console_uid)
         earlier = replace(head, seq=head.seq - 1)
         with pytest.raises(NotTrusted, match="is not where the record ends") as refusal:
-            trust.read_trusted(connection, database, anchor, KeptHeads(earlier, earlier), earlier)
+            looking.read_trusted(connection, database, anchor, KeptHeads(earlier, earlier), earlier)
 
     assert refusal.value.code == "rewritten"
 
@@ -916,10 +916,10 @@ def test_a_record_that_is_written_all_the_time_is_busy_and_not_tampered_with(
 ) -> None:
     database: Database = world.station.database
     busy = Busy(database.uid, database.console_uid)
-    monkeypatch.setattr(trust, "remembered", busy)
+    monkeypatch.setattr(looking, "remembered", busy)
 
     assert refused(world.station) == "busy"
-    assert busy.looks == 2 * trust.MOST_TRIES
+    assert busy.looks == 2 * looking.MOST_TRIES
 
 
 def test_one_write_between_the_two_looks_is_no_alarm(
@@ -934,7 +934,7 @@ def test_one_write_between_the_two_looks_is_no_alarm(
             add_patient(world, "b", "P-4")
         return kept
 
-    monkeypatch.setattr(trust, "remembered", remembered)
+    monkeypatch.setattr(looking, "remembered", remembered)
 
     with world.station.trusting() as trusted:
         assert len(trusted.records(KIND.PATIENT)) == 4

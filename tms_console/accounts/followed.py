@@ -20,7 +20,8 @@ from collections.abc import Iterator
 
 from tms_console.accounts.anchor import PublicAnchor
 from tms_console.accounts.errors import NotTrusted
-from tms_console.accounts.trust import Trusted, one_state, read_trusted
+from tms_console.accounts.looking import one_state, read_trusted
+from tms_console.accounts.trust import Trusted
 from tms_console.records import rereading
 from tms_console.records.database import Database
 

@@ -14,11 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from tms_console.accounts.errors import AccountsRefused, NotTrusted
 from tms_console.accounts.login import Login, require_password, sign
+from tms_console.accounts.looking import read_trusted
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Meaning, Signed, ToSign
 from tms_console.accounts.statements import statement
 from tms_console.accounts.station import Station
-from tms_console.accounts.trust import Trusted, read_trusted
+from tms_console.accounts.trust import Trusted
 from tms_console.accounts.verification import verify_accounts
 from tms_console.records.audit import AuditChain
 from tms_console.records.canonical import Json

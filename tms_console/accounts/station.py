@@ -13,8 +13,9 @@ from pathlib import Path
 from tms_console.accounts.anchor import Anchor, require_anchor
 from tms_console.accounts.book import Book, read_book
 from tms_console.accounts.followed import Followed
+from tms_console.accounts.looking import trusting
 from tms_console.accounts.passwords import CURRENT, Argon2id, Parameters, argon2id
-from tms_console.accounts.trust import Trusted, trusting
+from tms_console.accounts.trust import Trusted
 from tms_console.records.audit import Wall
 from tms_console.records.canonical import utc_now_text
 from tms_console.records.clinical import RecordKind, StoredRecord
