@@ -34,7 +34,7 @@ LOGGER = logging.getLogger(__name__)
 SILENT_AFTER_S = 2.0
 """A delivering process that says nothing for so long hangs, as a window does that does not beat."""
 
-GIVEN_UP_AFTER_S = 5.0
+GIVEN_UP_AFTER_S = 10.0
 """After so long, or as soon as Stop is wanted, it is ended, and its successor disarms."""
 
 DEATHS_SAID = 3
