@@ -114,6 +114,17 @@ def test_no_rhythm_of_short_polls_starves_the_watchdog(pauses_ms: list[int]) -> 
         assert desk.device.state().armed
 
 
+@pytest.mark.parametrize("slice_ms", [3, 20, 79])
+def test_polls_too_short_for_a_query_do_not_starve_it_either(slice_ms: int) -> None:
+    """While rows are written the engine polls for 3 ms at a time."""
+    desk = Desk("rapid2")
+    with desk.ready(PULSE) as stimulator:
+        end_ns = desk.clock.now_ns() + 5 * S
+        while desk.clock.now_ns() < end_ns:
+            stimulator.poll(desk.clock.now_ns() + slice_ms * MS)
+        assert desk.device.state().armed
+
+
 @pytest.mark.parametrize("ahead_ms", [50, 300, 430, 480, 700, 5000, 30_000])
 def test_waiting_for_a_due_time_keeps_the_unit_and_the_time(ahead_ms: int) -> None:
     desk = Desk("rapid2")
