@@ -53,6 +53,7 @@ class State:
     remote: bool
     running: bool
     power_pct_mso: int
+    has_coil: bool
     coil_temperature_c: float
 
 
@@ -125,6 +126,7 @@ class MagstimEmulator:
             unit.remote,
             unit.train_running,
             unit.power_pct,
+            unit.physics.coil is not None,
             unit.physics.temperature_c,
         )
 
