@@ -20,11 +20,12 @@ from drivers.magpro.variants import VARIANTS
 from drivers.magstim import driver as magstim
 from drivers.magstim.dialect import Family
 from drivers.magstim.emulator import MagstimEmulator
-from drivers.magstim.options import MADE_UP_CODE
 from drivers.magstim.options import VARIANTS as MAGSTIM_VARIANTS
 from drivers.magstim.rapid import RapidStimulator
+from drivers.magstim.requests import UnlockCode
 from drivers.magstim.single import SingleStimulator
 from drivers.magstim.tables import Mains, RapidModel
+from drivers.magstim.unlock import stored_code
 from drivers.serial_link import SerialLink
 from drivers.simulator.device import EmulatedDevice
 from drivers.simulator.faults import Fault
@@ -77,7 +78,7 @@ def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
             clock,
             model=model,
             mains=mains,
-            code=MADE_UP_CODE,
+            code=_code_or_close(link),
             frame_log=frame_log,
             stop_requested=stop_requested,
         )
@@ -85,6 +86,15 @@ def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
     title = f"Magstim {model.value} ({mains} V)"
     probed = name == "rapid2"
     return DriverEntry(name, title, magstim.BAUD_RATE, open_it, magstim.DISARM_FRAME, probed)
+
+
+def _code_or_close(link: Link) -> UnlockCode:
+    """Return the stored unlock code; without a usable one the link is closed, as by a driver."""
+    try:
+        return stored_code()
+    except NotConnected:
+        link.close()
+        raise
 
 
 def _single_entry(name: str, family: Family) -> DriverEntry:

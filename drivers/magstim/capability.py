@@ -60,7 +60,7 @@ def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
         return None
     return (
         f"{name} cannot make {_hz(train.rate_hz)} Hz: at {pct_mso} %MSO it needs "
-        f"{_seconds(period_s)} s between single pulses; {_hz(1 / period_s)} Hz could be prescribed."
+        f"{_seconds(period_s)} s between single pulses, which could be prescribed."
     )
 
 

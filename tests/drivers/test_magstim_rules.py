@@ -308,10 +308,10 @@ def test_the_count_that_a_refusal_names_could_be_made(
     [
         (Family.MAGSTIM_200, THETA, 50, "single pulses only"),
         (Family.MAGSTIM_200, Train(1, Fraction(1), Burst(2, Fraction(100))), 50, "single pulses"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "0.5 Hz could be prescribed"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "0.25 Hz could be prescribed"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "needs 2 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "needs 4 s between single pulses"),
         (Family.MAGSTIM_200, Train(1, Fraction(1)), 101, "1 to 100"),
-        (Family.BISTIM, Train(5, Fraction(1)), 20, "0.25 Hz could be prescribed"),
+        (Family.BISTIM, Train(5, Fraction(1)), 20, "needs 4 s between single pulses"),
         (Family.BISTIM, THETA, 50, "pairs with an interval of 1 to 999 ms"),
         (Family.BISTIM, Train(1, Fraction(1), Burst(2, Fraction(2000, 5))), 50, "whole millisec"),
     ],
