@@ -115,6 +115,7 @@ class MagstimStimulator(ABC):
         self._armed = False
         self._in_control = False
         self._train_ends_ns: int | None = None
+        self._power_set: int | None = None
         self._heard_ns = clock.now_ns()
         try:
             self._talk.hush()
@@ -199,6 +200,13 @@ class MagstimStimulator(ABC):
         if self._train_ends_ns is not None and not standing.running:
             self._train_ends_ns = None
             self._talk.events.append(TrainEnded(now_ns))
+        if self._power_set is not None and standing.power_pct_mso != self._power_set:
+            words = (
+                f"the intensity was changed from {self._power_set} to {standing.power_pct_mso} "
+                "%MSO on the unit"
+            )
+            self._power_set = standing.power_pct_mso
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
         if self._armed and not standing.remote_and_armed:
             self._armed = False
             words = "the unit was disarmed"

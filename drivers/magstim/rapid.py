@@ -155,7 +155,7 @@ class RapidStimulator(MagstimStimulator):
             refusal = why_not_timed(self._unit, train, pct)
         if refusal is not None:
             raise SettingsRefused(refusal)
-        self._set_to = None
+        self._set_to = self._power_set = None
         self._await_no_train()
         before = self._parameters
         if before.power_pct_mso != pct:
@@ -167,7 +167,7 @@ class RapidStimulator(MagstimStimulator):
         found = self._read_back(settings)
         if self._armed and before.power_pct_mso != pct:
             self._await_ready(slew_ns(before.power_pct_mso, pct))
-        self._set_to = settings
+        self._set_to, self._power_set = settings, settings.intensity_pct_mso
         return found
 
     def _await_no_train(self) -> None:

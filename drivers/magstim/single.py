@@ -114,7 +114,7 @@ class SingleStimulator(MagstimStimulator):
             refusal = f"{self._identity.model} cannot make trains by itself: single pulses only."
         if refusal is not None:
             raise SettingsRefused(refusal)
-        self._set_to = None
+        self._set_to = self._power_set = None
         self._look()
         before = self._numbers
         wanted = self._wanted(settings)
@@ -130,7 +130,7 @@ class SingleStimulator(MagstimStimulator):
             )
         if self._armed and before[0] != wanted[0]:
             self._await_ready(slew_ns(before[0], wanted[0]))
-        self._set_to = settings
+        self._set_to, self._power_set = settings, settings.intensity_pct_mso
         return settings
 
     def _wanted(self, settings: TrainSettings) -> tuple[int, int, int]:

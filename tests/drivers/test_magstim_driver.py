@@ -271,6 +271,18 @@ def test_settings_that_the_unit_changes_by_itself_are_found_out() -> None:
         stimulator.configure(TRAIN)
 
 
+@pytest.mark.parametrize("variant", ANY)
+def test_a_knob_that_somebody_turns_in_a_session_is_noticed_once(variant: str) -> None:
+    desk = Desk(variant, "panel_change:5@1")
+    with desk.ready(PULSE) as stimulator:
+        assert stimulator.fire(FOREVER_NS) is not None
+        notices = [one for one in desk.events(stimulator, 3 * S) if isinstance(one, DeviceNotice)]
+        assert [one.kind for one in notices] == [NoticeKind.INTENSITY]
+        assert "from 60 to 65 %MSO" in notices[0].sentence
+        assert stimulator.configure(PULSE) == PULSE
+        assert desk.events(stimulator, S) == []
+
+
 @pytest.mark.parametrize("fault", ["coil_hot@0", "coil_removed@0", "interlock_open@0"])
 def test_a_unit_that_does_not_arm_says_what_it_can_of_the_reason(fault: str) -> None:
     desk = Desk("rapid2", fault)
