@@ -38,7 +38,7 @@ from drivers.link import Link
 from drivers.magstim.dialect import Command, Dialect, Instrument, RapidState
 from drivers.magstim.exchange import DEFAULT_DEADLINES, MILLISECOND, Deadlines, Exchange
 from drivers.magstim.replies import Answer, BadData, Conflict, Reply, Unrecognised
-from drivers.magstim.requests import ARM, DISARM, FIRE, Request
+from drivers.magstim.requests import ARM, DISARM, FIRE, RELEASE_REMOTE, Request
 from protocols.pattern import Train
 
 BAUD_RATE = 9600
@@ -352,12 +352,14 @@ class MagstimStimulator(ABC):
     # Closing ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Disarm and release the port; see `Stimulator.close`."""
+        """Disarm, return control to the front and release the port; see `Stimulator.close`."""
         if self._closed:
             return
         self._closed = True
         try:
             self.disarm()
+            sent_ns = self._talk.send(RELEASE_REMOTE).before_ns
+            self._talk.reply(sent_ns, heed_stop=False)
         except StimulatorError:
             pass  # the unit's watchdog does it within a second; the caller knows of the fault
         finally:

@@ -370,6 +370,16 @@ def test_a_200_is_not_taken_for_a_bistim() -> None:
         )
 
 
+@pytest.mark.parametrize("variant", ANY)
+def test_closing_returns_control_to_the_front_at_once(variant: str) -> None:
+    """A probe must not leave a unit under remote control until its watchdog ends it."""
+    desk = Desk(variant)
+    with desk.ready(PULSE):
+        assert desk.device.state().remote
+    state = desk.device.state()
+    assert (state.remote, state.armed) == (False, False)
+
+
 # Behind a pseudo-terminal ---------------------------------------------------------------------
 
 
