@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.accounts.people import password_of
+from tests.accounts.tampering import tampering
 from tests.clinic.sessions import Past, treated
 from tests.delivery.treatments import Ready, ago, make_ready
 from tests.records.recording import new_database, record, rich_session
@@ -81,3 +82,30 @@ def test_a_clinic_asks_for_a_login_and_exports_all_of_a_patient(tmp_path: Path) 
     answer = run(app, [*base, "--identity"], input=f"{password_of('technician')}\n")
     assert answer.exit_code == 0, answer.output
     assert "Paula Example" in (target / "patients.json").read_text()
+
+
+def test_a_session_named_to_leave_the_folder_is_refused_and_leaves_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    """A file of rehearsals is a plain one that anybody may have sent."""
+    with tampering(database.path) as hand:
+        hand.execute("UPDATE session SET started_at = ?", "/../../../")
+
+    answer = run(app, ["export", str(database.path), str(tmp_path / "a" / "out")])
+
+    assert answer.exit_code == 1, answer.output
+    assert "is no name of a file" in answer.output.replace("\n", " ")
+    assert not list(tmp_path.rglob("session-SIMULATED.json"))
+
+
+def test_a_simulated_session_whose_row_was_made_to_look_real_is_not_exported(
+    database: Database, tmp_path: Path
+) -> None:
+    with tampering(database.path) as hand:
+        hand.execute("UPDATE session SET simulated = 0, simulated_proof = NULL")
+
+    answer = run(app, ["export", str(database.path), str(tmp_path / "out"), "--json"])
+
+    assert answer.exit_code == 1, answer.output
+    assert "simulated" in json.loads(answer.stdout)["error"]
+    assert not (tmp_path / "out").exists()

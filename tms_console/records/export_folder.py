@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,8 +66,12 @@ class ExportFolder:
         """Add a file under a path inside the export.
 
         Raises:
-            ExportFailed: The disk failed.
+            ExportFailed: The path leads elsewhere, as an edited uid may; or the disk failed.
         """
+        if not _SAFE.fullmatch(name) or ".." in name:
+            raise ExportFailed(
+                f"{self.target}: nothing was exported: {name!r} is no name of a file."
+            )
         try:
             path = self._work / name
             private_folder(path.parent)
@@ -143,6 +148,10 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
 def json_bytes(values: Mapping[str, object]) -> bytes:
     """Return indented JSON in UTF-8."""
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+_SAFE = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)?[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+"""A file, or a file in one folder, whichever system unpacks it."""
 
 
 def _failed(target: Path, error: OSError) -> ExportFailed:

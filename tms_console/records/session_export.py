@@ -101,7 +101,8 @@ def session_files(database: Database, uid: str) -> SessionFiles:
     """Return a session as files, from one state of the database.
 
     Raises:
-        RecordsError: There is no such session, or it is still running.
+        RecordsError: There is no such session, it is still running, or its row and the chain do not
+            agree whether it was simulated.
         DatabaseUnusable: The file cannot be read.
     """
     with database.reading() as connection:
@@ -122,6 +123,11 @@ def _files(connection: Connection, database: Database, row: RowMapping) -> Sessi
     chain = _chain(connection, database, uid)
     begun = next((one for one in chain if one["action"] == "session.begin"), None)
     said: dict[str, Any] = {} if begun is None else json.loads(begun["detail"])
+    if said.get("simulated") not in (0, 1) or bool(said["simulated"]) != simulated:
+        raise RecordsError(
+            f"Session {uid} is not exported: its row and the audit chain do not agree whether it "
+            "was simulated. Verify the record."
+        )
     header: dict[str, object] = {
         MARK: word,
         "format": "tms-session-export-1",
