@@ -64,3 +64,48 @@ def test_a_process_that_never_comes_up_is_said_and_the_disarm_is_not_forgotten(
     assert StillBorn.started == [None, (PORT.driver, PORT.port), (PORT.driver, PORT.port)]
     link.close()
     assert not link._restart.isActive()
+
+
+class Deaf(StillBorn):
+    """A delivering process that says that it lives and takes nothing any more."""
+
+    def __init__(
+        self,
+        heard: Callable[[pipe.Message], None],
+        died: Callable[[int], None],
+        *,
+        disarm_first: tuple[str, str] | None = None,
+    ) -> None:
+        del heard
+        self.started.append(disarm_first)
+        self._died = died
+
+    def kill(self) -> None:
+        self._died(-9)
+
+
+def test_a_process_that_does_not_take_stop_is_ended_and_its_successor_disarms(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "DeliveryClient", Deaf)
+    StillBorn.started.clear()
+    order = SessionOrder(
+        kind="rehearsal",
+        digest="0" * 64,
+        authority_uid="a",
+        database="b",
+        device=PORT,
+        actor="c",
+    )
+    link = DeliveryLink()
+    link.open()
+    link.view = SessionView(order=order, running=True)
+    try:
+        link.stop("STOP was pressed")
+        qtbot.waitUntil(lambda: len(StillBorn.started) == 2)
+        qtbot.waitUntil(lambda: not link.running)
+        assert StillBorn.started == [None, ("magpro", "localhost:1")]
+        assert "did not take Stop and was ended" in " ".join(link.view.lost)
+        assert "own stop button" in " ".join(link.view.lost)
+    finally:
+        link.close()

@@ -9,7 +9,7 @@ signature over old and new rows, every new record against its audit row, all sto
 What it cannot notice is an edit, in the file itself, of an audit row or record that was read
 before; it goes on with what it read, which is what this console wrote.  Such an edit refuses the
 next start of a session (the gate), the next whole look (the next start of the program, every
-logout), and `records verify`.
+logout, every signature), and `records verify`.
 """
 
 from __future__ import annotations

@@ -230,6 +230,8 @@ def sign(
     login.require(rule.permission)
     named = login.signed_before or login_name.strip().lower() == login.enrolment.login
     key = _same_person(station, login, password, "signature", named=named)
+    if station.followed is not None:
+        station.followed.forget()  # nobody signs on a record that is not what it was when read
     with station.trusting() as trusted:
         require_current(station, trusted, login)
         signed = _signed(station, trusted, login, to_sign, key)

@@ -159,8 +159,11 @@ class DeliveryLink(QObject):
     def stop(self, reason: str) -> None:
         """Ask for an end, now; in every state."""
         self._stop_asked = self.view.running
-        self._send(pipe.Stop(reason))
-        self._look_after_process()
+        if self._send(pipe.Stop(reason)) or self._client is None or not self.view.running:
+            self._look_after_process()
+            return
+        self._given_up = "did not take Stop and was ended"
+        self._client.kill()
 
     def pause(self, reason: str) -> None:
         """Ask for a pause after the train in hand."""
