@@ -144,6 +144,24 @@ def test_an_edit_between_two_looks(world: World, attack: Attack) -> None:
     assert refused(station) == attack.code
 
 
+def test_nobody_signs_on_a_record_that_was_edited_since_it_was_read(world: World) -> None:
+    """A followed look goes on with what it read; a signature asks for all of it again."""
+    attack = next(one for one in EDITS if one.name == "prescription changed")
+    station = world.station.following()
+    assert refused(station) == "trusted"
+    with tampering(world.path) as hand:
+        attack.act(world, hand)
+    assert refused(station) == "trusted"
+    world.station = station
+    signatures = "SELECT count(*) FROM signature"
+    with tampering(world.path) as hand:
+        before = hand.rows(signatures)
+    with pytest.raises(NotTrusted):
+        world.approve("physician", RecordKind.PRESCRIPTION, "unapproved")
+    with tampering(world.path) as hand:
+        assert hand.rows(signatures) == before
+
+
 @pytest.mark.parametrize("attack", RECOMPUTED, ids=lambda one: one.name)
 @pytest.mark.parametrize("remembering", [False, True])
 def test_a_chain_recomputed_between_two_looks_is_refused_at_once(
