@@ -16,6 +16,7 @@ from tests.records.recording import new_database, record, rich_session
 from tms_console.commands.records import app
 from tms_console.records.database import Database
 from tms_console.records.events import audit_page
+from tms_console.records.export_folder import ExportFailed, ExportFolder
 from tms_console.records.heads import STATE_VARIABLE
 from tms_console.records.operations import new_uid
 
@@ -94,8 +95,29 @@ def test_a_session_named_to_leave_the_folder_is_refused_and_leaves_nothing(
     answer = run(app, ["export", str(database.path), str(tmp_path / "a" / "out")])
 
     assert answer.exit_code == 1, answer.output
-    assert "is no name of a file" in answer.output.replace("\n", " ")
+    assert "its started_at were altered" in answer.output.replace("\n", " ")
     assert not list(tmp_path.rglob("session-SIMULATED.json"))
+
+
+@pytest.mark.parametrize("name", ["../x.csv", "a/../../x.csv", "/x.csv", "a/b/c.csv", "..", ""])
+def test_no_file_of_an_export_leaves_its_folder(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(ExportFailed, match="no name of a file"),
+        ExportFolder(tmp_path / "a" / "out") as folder,
+    ):
+        folder.add(name, b"x")
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_a_session_whose_pulses_were_edited_is_not_exported(
+    database: Database, tmp_path: Path
+) -> None:
+    with tampering(database.path) as hand:
+        hand.execute("UPDATE pulse SET intensity_pct_mso = 10 WHERE number = 1")
+    answer = run(app, ["export", str(database.path), str(tmp_path / "out")])
+    assert answer.exit_code == 1, answer.output
+    assert "its train 1 was altered" in answer.output.replace("\n", " ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_simulated_session_whose_row_was_made_to_look_real_is_not_exported(

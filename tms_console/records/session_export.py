@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, text
 
+from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.database import Database
 from tms_console.records.digests import BEGIN_COLUMNS, BEGIN_PEOPLE, END_COLUMNS
 from tms_console.records.errors import RecordsError
@@ -128,6 +129,14 @@ def _files(connection: Connection, database: Database, row: RowMapping) -> Sessi
             f"Session {uid} is not exported: its row and the audit chain do not agree whether it "
             "was simulated. Verify the record."
         )
+    ended = next((one for one in chain if one["action"] == "session.end"), None)
+    wrong = "the audit chain has no end of it"
+    if begun is not None and ended is not None:
+        entry = json.loads(ended["detail"])
+        closed = ClosedSession(uid, database.console_uid, begun["seq"], said, entry)
+        wrong = altered(connection, closed)
+    if wrong:
+        raise RecordsError(f"Session {uid} is not exported: {wrong}. Verify the record.")
     header: dict[str, object] = {
         MARK: word,
         "format": "tms-session-export-1",
