@@ -31,7 +31,7 @@ demo: .venv/.ready ## a throw-away clinic in a window; without a display, one se
 screenshots: .venv/.ready ## pictures of every page in both themes, into out/screenshots
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots
 
-test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage and asks for 95 %
+test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage of the core and asks for 95 %
 	@options='$(COVERAGE_OPTIONS) $(PYTEST_OPTIONS)'; \
 	if ! $(BIN)/python -c 'import PySide6.QtGui' 2>/dev/null; then \
 	  echo 'Qt cannot be loaded here, so tests of a window are left out: install $(QT_LIBRARIES)'; \
@@ -40,7 +40,7 @@ test: .venv/.ready ## every test; COVERAGE=1 also measures branch coverage and a
 	if [ -n '$(COVERAGE)' ]; then rm -f .coverage .coverage.*; fi; \
 	$(BIN)/python -m pytest $$options
 ifdef COVERAGE
-	@$(BIN)/coverage report --include='tms_console/*,protocols/*,drivers/*' --skip-covered; \
+	@$(BIN)/coverage report --skip-covered; \
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=95 --format=total
 endif
 

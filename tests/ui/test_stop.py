@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from tests.ui.treating import PATIENCE_MS, Treating, treating
 from tms_console.records.live import said_of
 from tms_console.records.queries import list_sessions
+from tms_console.ui import link as links
 
 pytestmark = pytest.mark.qt_log_ignore(  # what the offscreen platform says of every popup
     "This plugin does not support", extend=True
@@ -170,9 +171,10 @@ def test_a_killed_delivering_process_is_followed_by_another_and_the_person_is_to
 
 @pytest.mark.parametrize("press", [False, True], ids=["waiting", "stop pressed"])
 def test_a_frozen_delivering_process_is_told_of_ended_and_followed_by_another(
-    demo: Treating, press: bool
+    demo: Treating, press: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that hangs hears no Stop: it is killed, and the next one disarms."""
+    monkeypatch.setattr(links, "GIVEN_UP_AFTER_S", 600.0 if press else 3.0)
     demo.start()
     demo.wait("resting")
     link, first = demo.bridge.link, demo.bridge.link._client.pid

@@ -211,6 +211,7 @@ class Bridge(QObject):
     def close(self) -> None:
         """End the delivering process and the worker; before the application ends."""
         self.closing.set()
+        self._reading_ahead.stop()
         self.daily_check.close()
         self.link.close()
         self.worker.close()
