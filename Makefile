@@ -7,8 +7,8 @@ SEED ?= 0
 MINUTES ?= 1
 SESSIONS ?= 25000
 THRESHOLD ?= 45
-# three at a time on two cores: many tests wait for real processes
-PYTEST_OPTIONS ?= -n 3 --dist worksteal
+# four at a time on two cores: many tests wait for real processes
+PYTEST_OPTIONS ?= -n 4 --dist worksteal
 
 # The window's libraries are looked for only where they are needed: QtGui links them.
 QT_LIBRARIES := libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3

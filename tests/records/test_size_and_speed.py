@@ -1,14 +1,13 @@
-"""The budgets: bytes of a pulse on disk, time of a transaction, processor time of a session."""
+"""The budgets: bytes of a pulse on disk, audit rows of a session."""
 
 from __future__ import annotations
 
 import struct
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.records.recording import MS, begin_session, end_session, header_of, record, rows
+from tests.records.recording import MS, begin_session, end_session, record, rows
 from tms_console.records.database import Database
 from tms_console.records.operations import (
     BeginTrain,
@@ -22,7 +21,7 @@ from tms_console.records.operations import (
     TrainOutcome,
     new_uid,
 )
-from tms_console.records.writer import InlineWriter, WriterOptions
+from tms_console.records.writer import WriterOptions
 
 
 def long_session(uid: str, trains: int, due_ms: list[int], period_ms: int) -> list[Operation]:
@@ -109,26 +108,15 @@ def test_a_pulse_takes_at_most_72_bytes_on_disk(
     assert bytes_of_table(database.path, "pulse") / pulses <= 72
 
 
-def test_a_session_of_3000_pulses_costs_little_processor_time(database: Database) -> None:
-    """The budget is 1.2 s; virtual-time rehearsals of half an hour last seconds because of it."""
+def test_a_session_of_3000_pulses_writes_no_audit_row_for_a_pulse_that_was_given(
+    database: Database,
+) -> None:
+    """How long it takes is for the bench; that its rows do not grow with its pulses is tested."""
     uid = new_uid()
     operations = long_session(uid, *HF10)
-    started = time.process_time()
+    (before,) = rows(database.path, "SELECT count(*) FROM audit")[0]
 
     record(database, uid, operations, options=WriterOptions())
 
-    assert time.process_time() - started < 1.2
-
-
-def test_a_transaction_usually_takes_less_than_5_ms(database: Database) -> None:
-    """Measured with the write lock held for one train of 40 pulses; the median, on any machine."""
-    uid = new_uid()
-    operations = long_session(uid, 10, HF10[1], HF10[2])
-    took = []
-    with InlineWriter(database, header_of(database, uid), lambda _: None) as writer:
-        for operation in operations:
-            started = time.perf_counter()
-            writer.submit(operation).wait(1)
-            took.append(time.perf_counter() - started)
-
-    assert sorted(took)[len(took) // 2] < 0.005
+    (after,) = rows(database.path, "SELECT count(*) FROM audit")[0]
+    assert after - before == 2 + 2 * HF10[0]
