@@ -14,6 +14,7 @@ from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, page_of, types, unn
 from tms_console.accounts.roles import Role
 from tms_console.clinic.adverse_events import holds
 from tms_console.clinic.patients import PatientDetails, Sex, add_patient
+from tms_console.records.errors import RecordsError
 from tms_console.ui.pages.patients import PatientsPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
@@ -172,3 +173,69 @@ def test_who_may_enter_nothing_is_offered_nothing(qtbot: QtBot, ready: Ready) ->
         open_section(qtbot, page, ready, "Thresholds")
         for one in (page.record_entry, page.correct, page.take_back, page.close_patient):
             assert not one.isVisible()
+
+
+def test_a_record_that_cannot_be_read_takes_no_form_away(
+    qtbot: QtBot, ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        page.record_entry.click()
+        shows_form(qtbot, page)
+        line(page, "value").setText("47")
+
+        def locked(*_: object, **__: object) -> object:
+            raise RecordsError("The database is locked.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("tms_console.ui.pages.patients.patient_list", locked)
+            with qtbot.waitSignal(page.bridge.problem, timeout=PATIENCE_MS) as told_of:
+                page.bridge.record_changed.emit()
+            assert told_of.args is not None
+            assert "The database is locked." in told_of.args[0]
+            idle(qtbot, page)
+            assert page.right.currentWidget() is page.entry
+            assert line(page, "value").text() == "47"
+            page.entry.cancel.click()
+            page.look()
+            idle(qtbot, page)
+            assert page.right.currentWidget() is page.message
+
+
+def test_a_save_that_comes_late_changes_no_choice_of_patient(qtbot: QtBot, ready: Ready) -> None:
+    """Somebody saved, went on, and chose another patient before the disk answered."""
+    other = add_patient(
+        ready.station, ready.technician, PatientDetails("Zoe Other", "1990-01-02", Sex.MALE, "Z-9")
+    )
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        page.ask_change()
+        page.form.alerts.setPlainText("a pacemaker")
+        page.form.save.click()
+        assert not page.form.cancel.isEnabled()
+        page.bridge.set_patient(other)  # from another page
+        idle(qtbot, page)
+        assert page.bridge.patient_uid == other
+        shows_sheet(qtbot, page)
+        assert "Zoe Other" in page.who_name.text()
+        page.ask_change()
+        assert page.form.cancel.isEnabled()
+
+
+def test_an_entry_that_is_being_written_is_not_cancelled_nor_told_of_another_patient(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    other = add_patient(
+        ready.station, ready.technician, PatientDetails("Zoe Other", "1990-01-02", Sex.MALE, "Z-9")
+    )
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Thresholds")
+        page.record_entry.click()
+        shows_form(qtbot, page)
+        line(page, "value").setText("47")
+        page.entry.save.click()
+        assert not page.entry.cancel.isEnabled()
+        page.bridge.set_patient(other)
+        shows_sheet(qtbot, page)
+        assert "Zoe Other" in page.who_name.text()
+        assert "47 %MSO is on record" not in told(page.sheet)

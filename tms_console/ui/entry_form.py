@@ -161,6 +161,7 @@ class EntryForm(Card):
     def tell(self, problems: dict[str, str]) -> None:
         """Say what is wrong at which field; "" is the whole form.  What was typed stays."""
         self.save.setEnabled(True)
+        self.cancel.setEnabled(True)
         for name, one in self.rows.items():
             one.tell(problems.get(name, ""))
         at_fields = [one for one in self.rows.values() if one.name in problems]
@@ -180,6 +181,7 @@ class EntryForm(Card):
     def _save(self) -> None:
         if self.asked is not None:
             self.save.setEnabled(False)
+            self.cancel.setEnabled(False)  # nobody can cancel what is being written
             self.save_pressed.emit(self.asked, self.texts)
 
 

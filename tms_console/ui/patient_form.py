@@ -104,11 +104,15 @@ class PatientForm(Card):
         """Say why nothing was written, or nothing."""
         fill(self.answers, [Finding(sentence, "warn" if twins else "bad")] if sentence else [])
         self.another.setVisible(twins)
-        self.save.setEnabled(True)
+        self._enable(True)
 
     def _save(self, *, another: bool) -> None:
-        self.save.setEnabled(False)
+        self._enable(False)  # nobody can cancel what is being written
         self.save_pressed.emit(self.fields, another)
+
+    def _enable(self, on: bool) -> None:
+        for one in (self.cancel, self.another, self.save):
+            one.setEnabled(on)
 
 
 def _line(name: str) -> QLineEdit:

@@ -191,6 +191,10 @@ class PatientsPage(Page):
     def show_failure(self, sentence: str) -> None:
         """Say that nothing can be shown, and what to do."""
         text = f"{sentence} Nothing was changed; treat nobody before the record can be read."
+        if self.filling:  # what was typed stays
+            self._shown = None
+            self.bridge.problem.emit(f"The patients cannot be shown. {text}")
+            return
         failed = Message("The patients cannot be shown", text, button("Try again", self.look))
         old = self.message
         self.message = failed
@@ -232,7 +236,8 @@ class PatientsPage(Page):
             return entry_screen(trusted, entry, uid, wall, corrects)
 
         def show(screen: EntryScreen) -> None:
-            if self._shown is not None and self._shown.patient_uid == screen.patient_uid:
+            same = self._shown is not None and self._shown.patient_uid == screen.patient_uid
+            if same and not self.filling:  # else another form was begun meanwhile
                 self._begin(self.entry)
                 self.entry.ask(screen)
 
@@ -248,7 +253,10 @@ class PatientsPage(Page):
 
         def done(sentence: str) -> None:
             self.show_sheet()
-            self.done.say(sentence, "good")
+            if screen.patient_uid == self.bridge.patient_uid:
+                self.done.say(sentence, "good")
+            else:  # somebody else was chosen meanwhile: say whose it is
+                self.bridge.problem.emit(f"{screen.title}: {sentence}")
 
         self.bridge.act(
             self,
@@ -281,7 +289,7 @@ class PatientsPage(Page):
     @Slot(object, bool)
     def save(self, fields: PatientFields, another: bool) -> None:
         """Put what was typed on record as a new version."""
-        changing = self._changing
+        changing, chosen = self._changing, self.bridge.patient_uid
         try:
             photo = None if changing is None else changing.details.photo_uid
             details = details_from(fields, photo)
@@ -304,6 +312,7 @@ class PatientsPage(Page):
                 return
             self._lock_list(locked=False)
             self.right.setCurrentWidget(self.sheet)
-            self.bridge.set_patient(result)
+            if self.bridge.patient_uid == chosen:  # else somebody else was chosen meanwhile
+                self.bridge.set_patient(result)
 
         self.bridge.act(self, do, done, lambda why: self.form.tell(f"Nothing was written. {why}"))
