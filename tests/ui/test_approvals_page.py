@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.clinic.prescribing import make_practice, secret, weighed
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, keys, page_of, presses, types, unnamed
+from tms_console.clinic.patients import PatientDetails, Sex, add_patient
 from tms_console.clinic.prescriptions import propose, versions
+from tms_console.records.errors import RecordsError
 from tms_console.screens.matters import Act
 from tms_console.ui.pages.approvals import ApprovalsPage
 from tms_console.ui.theme import LIGHT
@@ -183,3 +187,115 @@ def test_a_prescription_in_force_is_changed_as_a_new_version_and_compared_before
 def told(widget: QWidget) -> str:
     """Everything that a widget says."""
     return "\n".join(one.text() for one in widget.findChildren(QLabel)).replace("\u200b", "")
+
+
+def fill_in(qtbot: QtBot, page: ApprovalsPage, patient_uid: str) -> None:
+    """Fill in a prescription until it could be proposed."""
+    page.bridge.patient_uid = patient_uid
+    page.prescribe_button.click()
+    idle(qtbot, page)
+    part = page.prescribe
+    part.protocol.setCurrentIndex(part.protocol.findData("hf10-dash"))
+    part.protocol.activated.emit(part.protocol.currentIndex())
+    qtbot.waitUntil(lambda: bool(part._fields), timeout=PATIENCE_MS)
+    box, seconds = part._fields["blocks[1].threshold"], part._fields["blocks[1].interval.seconds"]
+    assert isinstance(box, QComboBox)
+    assert isinstance(seconds, QLineEdit)
+    box.setCurrentIndex(1)
+    seconds.setText("11")
+    sessions = part._fields.get("sessions")
+    if isinstance(sessions, QLineEdit):
+        sessions.setText("30")
+    part._later()
+    qtbot.waitUntil(part.propose_button.isEnabled, timeout=PATIENCE_MS)
+
+
+def test_what_was_filled_in_for_one_patient_is_not_proposed_under_anothers_name(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    details = PatientDetails("Zoe Other", "1990-01-02", Sex.MALE, "Z-9")
+    other = add_patient(practice.station, practice.technician, details)
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        fill_in(qtbot, page, practice.patient_uid)
+        part = page.prescribe
+        for uid in (other, ""):
+            part.patient.setCurrentIndex(part.patient.findData(uid))
+            part.patient.activated.emit(part.patient.currentIndex())
+            assert not part.propose_button.isEnabled()
+            assert not part._fields
+            part._propose()
+        idle(qtbot, page)
+        assert not part._fields  # the form of the patient who was chosen in between came late
+        assert not any(one.startswith("prescription:") for one in keys(page))
+
+
+def test_a_prescription_that_somebody_else_began_is_gone_for_the_next_user(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        fill_in(qtbot, page, practice.patient_uid)
+        page.left()
+        page.entered()
+        idle(qtbot, page)
+        assert page.stack.currentWidget() is page.prescribe
+        assert page.prescribe.propose_button.isEnabled()
+        page.left()
+        page.bridge.login = practice.technician
+        page.entered()
+        assert page.stack.currentWidget() is page.message
+        assert page.panel.isVisible()
+        idle(qtbot, page)
+        assert page.stack.currentWidget() is not page.prescribe
+
+
+def test_what_somebody_else_weighed_and_typed_is_gone_for_the_next_user(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    practice.policy()
+    practice.proposed()
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        qtbot.waitUntil(lambda: page.stack.currentWidget() is page.view, timeout=PATIENCE_MS)
+        idle(qtbot, page)
+        sign = page.view.sign
+        sign.comment.setPlainText("lower it")
+        sign.password.setText("half a passw")
+        page.left()
+        assert not sign.password.text()
+        page.entered()
+        idle(qtbot, page)
+        assert sign.comment.toPlainText() == "lower it"
+        page.left()
+        second = copy.copy(practice.physician)
+        second.enrolment = replace(second.enrolment, uid="another-physician")
+        page.bridge.login = second
+        page.entered()
+        assert page.stack.currentWidget() is page.message
+        idle(qtbot, page)
+        assert page.stack.currentWidget() is page.view
+        assert sign.comment.toPlainText() == ""
+
+
+def test_a_record_that_cannot_be_read_takes_no_form_away(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        fill_in(qtbot, page, practice.patient_uid)
+
+        def locked(*_: object) -> object:
+            raise RecordsError("The database is locked.")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("tms_console.ui.pages.approvals.approvals_screen", locked)
+            with qtbot.waitSignal(page.bridge.problem, timeout=PATIENCE_MS) as told_of:
+                page.bridge.record_changed.emit()
+        assert told_of.args == ["The list could not be read. The database is locked."]
+        idle(qtbot, page)
+        assert page.stack.currentWidget() is page.prescribe
+        assert page.prescribe.propose_button.isEnabled()

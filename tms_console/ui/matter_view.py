@@ -78,6 +78,10 @@ class MatterView(QWidget):
         row.addWidget(side)
         self.sign.decided.connect(self.decided)
 
+    def forget(self) -> None:
+        """Let the next matter begin anew, even if it is the same one."""
+        self._matter = None
+
     def show_screen(self, screen: MatterScreen) -> None:
         """Show this matter; what was entered for the same one stays."""
         same = self._matter == screen

@@ -52,7 +52,7 @@ class PrescribePart(QWidget):
         self._patient_uid = ""
         self._draft: Draft | None = None
         self._fields: dict[str, QLineEdit | QComboBox] = {}
-        self._asked = 0
+        self._asked = self._wanted = 0
         self._editing: Editing | None = None
         self._opened = ""
         row = QHBoxLayout(self)
@@ -108,6 +108,7 @@ class PrescribePart(QWidget):
     def open(self, patient_uid: str) -> None:
         """Begin anew, for this patient if there is one."""
         self._patient_uid, self._opened = patient_uid, ""
+        self._wanted += 1
         self._edit(None)
         self._show_form(PrescribeScreen((), ()))
         self._bridge.read(
@@ -117,6 +118,7 @@ class PrescribePart(QWidget):
     def edit(self, version_uid: str) -> None:
         """Begin the next version of a prescription, filled in from this one."""
         self._opened = version_uid
+        self._wanted += 1
         self._show_form(PrescribeScreen((), ()))
         self._bridge.read(
             self,
@@ -171,14 +173,20 @@ class PrescribePart(QWidget):
     @Slot()
     def _chosen(self) -> None:
         patient, protocol = self.patient.currentData(), self.protocol.currentData()
+        self._wanted += 1
+        self._show_form(PrescribeScreen((), ()))  # the last was of another patient or protocol
         if not patient or not protocol:
             return
         self._bridge.read(
             self,
             lambda trusted, _now: prescribe_screen(trusted, patient, protocol),
-            self._show_form,
+            partial(self._show_wanted, self._wanted),
             self._failed,
         )
+
+    def _show_wanted(self, wanted: int, screen: PrescribeScreen) -> None:
+        if wanted == self._wanted:  # else somebody chose another meanwhile
+            self._show_form(screen)
 
     def _show_form(self, screen: PrescribeScreen) -> None:
         clear(self._lead)
@@ -203,6 +211,8 @@ class PrescribePart(QWidget):
             grid.setColumnMinimumWidth(0, 200)
             card.body.addLayout(grid)
             self._groups.addWidget(card)
+        self._timer.stop()
+        self._asked += 1  # a draft that is under way is of the last form
         self._show_draft(self._asked, Draft(None))
         if self._fields:
             self._timer.start()

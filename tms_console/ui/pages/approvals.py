@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.screens.approvals import (
     ApprovalsScreen,
@@ -55,6 +56,8 @@ class ApprovalsPage(Page):
         self._screen: ApprovalsScreen | None = None
         self._matter: MatterScreen | None = None
         self._key, self._held, self._shown = "", False, False
+        self._login: Login | None = None
+        self._user = ""
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
         row.addWidget(self._list())
@@ -106,14 +109,22 @@ class ApprovalsPage(Page):
     # Reading
 
     def entered(self) -> None:
-        """Read what waits."""
+        """Read what waits; what another person half entered is not theirs to sign or propose."""
         self._shown = True
+        login, user = self.bridge.login, self.viewer().user_uid
+        if login is not self._login:
+            self.view.forget()
+        if user != self._user or (login is not self._login and not self._filling):
+            self.panel.show()
+            self._message("Reading ...", "")
+        self._login, self._user = login, user
         self.told.hide()
         self._read()
 
     def left(self) -> None:
-        """Forget what was half entered; a signature belongs to what is on the screen."""
+        """Forget the password; a signature belongs to what is on the screen."""
         self._shown = False
+        self.view.sign.password.clear()
         self._matter = None
 
     @Slot()
@@ -139,7 +150,14 @@ class ApprovalsPage(Page):
             self._failed,
         )
 
+    @property
+    def _filling(self) -> bool:
+        return self.stack.currentWidget() in (self.prescribe, self.policy)
+
     def _failed(self, sentence: str) -> None:
+        if self._filling:  # what was typed stays
+            self.bridge.problem.emit(f"The list could not be read. {sentence}")
+            return
         self._message("The list could not be read", sentence)
 
     def show_screen(self, screen: ApprovalsScreen) -> None:
@@ -155,7 +173,7 @@ class ApprovalsPage(Page):
 
     def _show_list(self, *, held: bool) -> None:
         self._held = held
-        if self.stack.currentWidget() in (self.prescribe, self.policy):
+        if self._filling:
             self.stack.setCurrentWidget(self.message)
         self._key = ""
         self._show_rows()
@@ -169,7 +187,7 @@ class ApprovalsPage(Page):
         lines = screen.held if self._held else screen.waiting
         if lines != self._built:  # a hundred rows take a quarter of a second to build
             self._build_rows(lines)
-        if self.stack.currentWidget() in (self.prescribe, self.policy):
+        if self._filling:
             return
         chosen = next((line for line in lines if line.key == self._key), None)
         if chosen is None and lines:
