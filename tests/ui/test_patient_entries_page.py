@@ -239,3 +239,17 @@ def test_an_entry_that_is_being_written_is_not_cancelled_nor_told_of_another_pat
         shows_sheet(qtbot, page)
         assert "Zoe Other" in page.who_name.text()
         assert "47 %MSO is on record" not in told(page.sheet)
+
+
+def test_treat_is_for_who_stands_on_the_sheet_and_not_for_who_was_chosen_since(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        page.bridge.set_patient(ready.patient_uid)
+        shows_sheet(qtbot, page)
+        wanted: list[str] = []
+        page.bridge.page_wanted.connect(wanted.append)
+        page.bridge.patient_uid = "another, still being read"
+        page.sheet.treat.click()
+        assert page.bridge.patient_uid == ready.patient_uid
+        assert wanted == ["treat"]

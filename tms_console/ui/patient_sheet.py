@@ -42,7 +42,7 @@ class PatientSheet(QWidget):
         self.close_patient.setAccessibleName(Entry.CLOSE.value)
         self.reopen = button(Entry.REOPEN.value, partial(self._ask, Entry.REOPEN))
         self.change = button("Change", self.change_pressed.emit)
-        self.treat = button("Treat", lambda: self.bridge.go("treat"), "primary")
+        self.treat = button("Treat", self._treat, "primary")
         for one in (self.close_patient, self.reopen, self.change, self.treat):
             self.who_top.addWidget(one)
         self.who.body.addLayout(self.who_top)
@@ -87,6 +87,12 @@ class PatientSheet(QWidget):
     # What is shown
 
     @Slot(object)
+    def _treat(self) -> None:
+        """Treat who stands here, also while another patient who was chosen is still being read."""
+        if self._shown is not None:
+            self.bridge.set_patient(self._shown.patient_uid)
+            self.bridge.go("treat")
+
     def show_screen(self, screen: PatientScreen) -> None:
         """Display a patient in place of the last."""
         self._shown = screen
