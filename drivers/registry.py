@@ -17,6 +17,15 @@ from drivers.magpro import driver as magpro
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.options import Options
 from drivers.magpro.variants import VARIANTS
+from drivers.magstim import driver as magstim
+from drivers.magstim.dialect import Family
+from drivers.magstim.emulator import MagstimEmulator
+from drivers.magstim.options import VARIANTS as MAGSTIM_VARIANTS
+from drivers.magstim.rapid import RapidStimulator
+from drivers.magstim.requests import UnlockCode
+from drivers.magstim.single import SingleStimulator
+from drivers.magstim.tables import Mains, RapidModel
+from drivers.magstim.unlock import stored_code
 from drivers.serial_link import SerialLink
 from drivers.simulator.device import EmulatedDevice
 from drivers.simulator.faults import Fault
@@ -37,12 +46,16 @@ class DriverEntry:
         title: For a person.
         baud_rate: Of its line.
         open: Makes a usable stimulator of an open link, or raises.
+        disarm_frame: Disarms such a unit, whatever it is doing.
+        probed: Ports are searched with it; False if another driver finds the same units.
     """
 
     name: str
     title: str
     baud_rate: int
     open: Callable[[Link, Clock, FrameLog, Callable[[], bool]], Stimulator]
+    disarm_frame: bytes
+    probed: bool = True
 
 
 def _open_magpro(
@@ -51,16 +64,80 @@ def _open_magpro(
     return magpro.MagProStimulator(link, clock, frame_log=frame_log, stop_requested=stop_requested)
 
 
-DRIVERS = {
-    "magpro": DriverEntry("magpro", "MagVenture MagPro", magpro.BAUD_RATE, _open_magpro),
+def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
+    """Return the driver of a Rapid²: model and mains are on its label, not on the wire.
+
+    Without a stored unlock code the emulators' own is tried, which opens no real unit.
+    """
+
+    def open_it(
+        link: Link, clock: Clock, frame_log: FrameLog, stop_requested: Callable[[], bool]
+    ) -> Stimulator:
+        return RapidStimulator(
+            link,
+            clock,
+            model=model,
+            mains=mains,
+            code=_code_or_close(link),
+            frame_log=frame_log,
+            stop_requested=stop_requested,
+        )
+
+    title = f"Magstim {model.value} ({mains} V)"
+    probed = name == "rapid2"
+    return DriverEntry(name, title, magstim.BAUD_RATE, open_it, magstim.DISARM_FRAME, probed)
+
+
+def _code_or_close(link: Link) -> UnlockCode:
+    """Return the stored unlock code; without a usable one the link is closed, as by a driver."""
+    try:
+        return stored_code()
+    except NotConnected:
+        link.close()
+        raise
+
+
+def _single_entry(name: str, family: Family) -> DriverEntry:
+    def open_it(
+        link: Link, clock: Clock, frame_log: FrameLog, stop_requested: Callable[[], bool]
+    ) -> Stimulator:
+        return SingleStimulator(
+            link, clock, family, frame_log=frame_log, stop_requested=stop_requested
+        )
+
+    title = f"Magstim {family}"
+    return DriverEntry(name, title, magstim.BAUD_RATE, open_it, magstim.DISARM_FRAME)
+
+
+_RAPIDS = {
+    "rapid2": (RapidModel.RAPID, Mains.V240),
+    "rapid2-115v": (RapidModel.RAPID, Mains.V115),
+    "super-rapid2": (RapidModel.SUPER, Mains.V240),
+    "super-rapid2-115v": (RapidModel.SUPER, Mains.V115),
+    "super-rapid2-plus": (RapidModel.SUPER_PLUS, Mains.V240),
+    "super-rapid2-plus-115v": (RapidModel.SUPER_PLUS, Mains.V115),
+    "horizon": (RapidModel.HORIZON, Mains.V240),
 }
-"""Every driver by name."""
+
+DRIVERS = {
+    "magpro": DriverEntry(
+        "magpro", "MagVenture MagPro", magpro.BAUD_RATE, _open_magpro, magpro.DISARM_FRAME
+    ),
+    **{name: _rapid_entry(name, *label) for name, label in _RAPIDS.items()},
+    "bistim2": _single_entry("bistim2", Family.BISTIM),
+    "magstim200": _single_entry("magstim200", Family.MAGSTIM_200),
+}
+"""Every driver by name.  Ports are searched in this order: a 200² takes what a BiStim² takes."""
 
 DEFAULT_EMULATOR = "magpro"
 
 EMULATORS = {
     DEFAULT_EMULATOR: ("magpro", "x100"),
     **{f"magpro-{variant}": ("magpro", variant) for variant in VARIANTS},
+    **{
+        variant: (variant if variant in DRIVERS else "rapid2", variant)
+        for variant in MAGSTIM_VARIANTS
+    },
 }
 """Names of emulated devices: the driver that talks to them, and the variant."""
 
@@ -97,8 +174,11 @@ def build_emulator(
         OSError: The pulse log cannot be opened.
     """
     driver_of_emulator(name)
-    options = replace(Options(), variant=VARIANTS[EMULATORS[name][1]], seed=seed)
-    return MagProEmulator(options, faults, None if pulse_log is None else PulseLog(pulse_log))
+    variant = EMULATORS[name][1]
+    log = None if pulse_log is None else PulseLog(pulse_log)
+    if variant in MAGSTIM_VARIANTS:
+        return MagstimEmulator(replace(MAGSTIM_VARIANTS[variant], seed=seed), faults, log)
+    return MagProEmulator(replace(Options(), variant=VARIANTS[variant], seed=seed), faults, log)
 
 
 def open_port(path: str, baud_rate: int, clock: Clock) -> Link:
@@ -150,7 +230,7 @@ def try_disarm(driver: str, path: str, clock: Clock) -> Disarmed:
 def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> Disarmed:
     """Write disarm at once: a driver that opens asks who is there first, and that takes time."""
     try:
-        link.write(magpro.DISARM_FRAME)
+        link.write(entry.disarm_frame)
         with entry.open(link, clock, _unlogged, _never) as stimulator:
             stimulator.disarm()
             identity = stimulator.capabilities.identity
@@ -160,7 +240,8 @@ def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> Disarmed:
             f"disarm was sent to {link.name} and not confirmed: {error}. "
             "Press the stimulator's own stop button.",
         )
-    unit = f"{identity.model} (serial number {identity.serial})"
+    number = f" (serial number {identity.serial})" if identity.serial else ""
+    unit = f"{identity.model}{number}"
     return Disarmed(True, f"{unit} on {link.name} is disarmed.")
 
 
@@ -218,6 +299,8 @@ def probe(path: str, clock: Clock) -> ProbeReport:
             received.extend(frame.data)
 
     for entry in DRIVERS.values():
+        if not entry.probed:
+            continue
         try:
             link = open_port(path, entry.baud_rate, clock)
         except StimulatorError as error:
@@ -230,7 +313,10 @@ def probe(path: str, clock: Clock) -> ProbeReport:
             why = _why_silent(error, bytes(received))
             steps.append(ProbeStep(entry.title, False, why))
             continue
-        words = f"{found.identity.model}, serial number {found.identity.serial}"
+        number = found.identity.serial
+        words = f"{found.identity.model}, " + (
+            f"serial number {number}" if number else "which does not tell its serial number"
+        )
         steps.append(ProbeStep(entry.title, True, words))
         return ProbeReport(
             path, tuple(steps), entry.name, found.identity, found.coil, bytes(received)

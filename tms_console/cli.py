@@ -13,7 +13,14 @@ from typing import Annotated
 import typer
 
 from tms_console import __version__
-from tms_console.commands import devices, emulate, protocols, records, rehearse, users
+from tms_console.commands import (
+    devices,
+    emulate_magstim,
+    protocols,
+    records,
+    rehearse,
+    users,
+)
 from tms_console.secrecy import forbid_core_dumps, private_files
 
 app = typer.Typer(
@@ -24,7 +31,7 @@ app = typer.Typer(
     help="Run TMS sessions and record when each pulse was really given. Not a medical device.",
 )
 app.add_typer(protocols.app, name="protocols")
-app.add_typer(emulate.app, name="emulate")
+app.add_typer(emulate_magstim.app, name="emulate")
 app.add_typer(records.app, name="records")
 app.add_typer(users.app, name="users")
 app.command("rehearse")(rehearse.rehearse)

@@ -26,6 +26,9 @@ from drivers.interface import (
 )
 from drivers.link import Link, WriteTimes
 from drivers.magpro.emulator import MagProEmulator
+from drivers.magstim.emulator import MagstimEmulator
+from drivers.magstim.options import VARIANTS
+from drivers.magstim.requests import ARM, DISARM, FIRE
 from drivers.simulator.device import EmulatedDevice
 from drivers.simulator.memory_link import MemoryLink
 from protocols.pattern import Burst, Train
@@ -75,6 +78,7 @@ class Subject:
         arms: Says whether a frame makes it able to fire.
         disarms: Says whether a frame makes it unable to.
         reports: It reports its pulses.
+        variant: Which of a driver's units, "" if there is one.
     """
 
     driver: str
@@ -86,9 +90,16 @@ class Subject:
     arms: Callable[[bytes], bool]
     disarms: Callable[[bytes], bool]
     reports: bool = True
+    variant: str = ""
 
     def __str__(self) -> str:
-        return self.driver
+        return self.variant or self.driver
+
+    def settings_for(self, call: str) -> TrainSettings:
+        """Settings for `fire` or `start_train`, where a device has both."""
+        timing = _HOST if call == "fire" else _DEVICE
+        fitting = (one for one in self.possible if one.timing is timing)
+        return next(fitting, self.possible[0])
 
     def open(self, link: Link, clock: Clock, log: FrameLog, stop: Callable[[], bool]) -> Stimulator:
         """Open the driver as the program does."""
@@ -127,7 +138,68 @@ MAGPRO = Subject(
     disarms=lambda frame: frame[2:4] == b"\x02\x00",
 )
 
-SUBJECTS = (MAGPRO,)
+
+def _magstim_standing(device: EmulatedDevice) -> Standing:
+    assert isinstance(device, MagstimEmulator)
+    state = device.state()
+    return Standing(state.armed, state.running, state.power_pct_mso)
+
+
+_ONE_PULSE = TrainSettings(Train(1, Fraction(1)), 60, _HOST)
+
+
+def _rapid(name: str, variant: str) -> Subject:
+    return Subject(
+        name,
+        lambda: MagstimEmulator(VARIANTS[variant]),
+        _magstim_standing,
+        (
+            TrainSettings(Train(5, Fraction(10)), 54, _DEVICE),
+            _ONE_PULSE,
+            TrainSettings(Train(9, Fraction(18)), 40, _DEVICE),
+        ),
+        (
+            TrainSettings(Train(5, Fraction(10)), 101, _DEVICE),
+            TrainSettings(Train(5, Fraction(101)), 50, _DEVICE),
+            TrainSettings(Train(5, Fraction(25, 3)), 50, _DEVICE),
+            TrainSettings(Train(7, Fraction(18)), 50, _DEVICE),
+            TrainSettings(Train(10, Fraction(5), Burst(3, Fraction(50))), 40, _DEVICE),
+            TrainSettings(Train(4000, Fraction(20)), 60, _DEVICE),
+        ),
+        stimulates=lambda frame: frame == FIRE.frame,
+        arms=lambda frame: frame == ARM.frame,
+        disarms=lambda frame: frame == DISARM.frame,
+        reports=False,
+        variant=variant,
+    )
+
+
+def _single(name: str) -> Subject:
+    return Subject(
+        name,
+        lambda: MagstimEmulator(VARIANTS[name]),
+        _magstim_standing,
+        (_ONE_PULSE, TrainSettings(Train(1, Fraction(1)), 45, _HOST)),
+        (
+            TrainSettings(Train(5, Fraction(10)), 50, _DEVICE),
+            TrainSettings(Train(1, Fraction(1)), 101, _HOST),
+            TrainSettings(Train(10, Fraction(5), Burst(3, Fraction(50))), 40, _DEVICE),
+        ),
+        stimulates=lambda frame: frame == FIRE.frame,
+        arms=lambda frame: frame == ARM.frame,
+        disarms=lambda frame: frame == DISARM.frame,
+        reports=False,
+        variant=name,
+    )
+
+
+SUBJECTS = (
+    MAGPRO,
+    _rapid("rapid2", "rapid2"),
+    _rapid("rapid2", "rapid2-v7"),
+    _single("bistim2"),
+    _single("magstim200"),
+)
 
 
 class SlicedClock(VirtualClock):
@@ -267,7 +339,8 @@ def deliver(stimulator: Stimulator, clock: Clock, settings: TrainSettings) -> in
     """Give what was configured as the engine would; return how many reports came."""
     late_ns = clock.now_ns() + S
     if settings.timing is TrainTiming.HOST:
-        return 0 if stimulator.fire(late_ns) is None else 1
+        receipt = stimulator.fire(late_ns)
+        return int(receipt is not None and receipt.reported)
     if stimulator.start_train(late_ns) is None:
         return 0
     reports, end_ns = 0, clock.now_ns() + 4 * S

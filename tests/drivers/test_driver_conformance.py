@@ -222,7 +222,7 @@ def test_a_command_that_would_be_too_late_is_not_sent(rig: Rig) -> None:
 def test_a_command_with_a_due_time_is_written_then_and_not_before(
     rig: Rig, call: str, ahead_ms: int
 ) -> None:
-    with rig.prepared() as stimulator:
+    with rig.prepared(rig.subject.settings_for(call)) as stimulator:
         due_ns = rig.clock.now_ns() + ahead_ms * MS
         assert getattr(stimulator, call)(due_ns + 2 * MS, due_ns) is not None
         assert [one.at_ns for one in rig.stimulating] == [due_ns]
@@ -238,7 +238,7 @@ def test_a_command_with_a_due_time_is_written_then_and_not_before(
 def test_a_stop_while_a_command_comes_due_is_obeyed_and_the_command_is_not_written(
     rig: Rig, call: str, stop_ms: int
 ) -> None:
-    stimulator = rig.prepared()
+    stimulator = rig.prepared(rig.subject.settings_for(call))
     now_ns = rig.clock.now_ns()
     rig.stop_at_ns = now_ns + stop_ms * MS
     with pytest.raises(StopRequested):
@@ -251,10 +251,10 @@ def test_a_stop_while_a_command_comes_due_is_obeyed_and_the_command_is_not_writt
 
 def test_a_disarmed_device_gives_nothing_and_its_driver_claims_nothing(rig: Rig) -> None:
     with rig.open() as stimulator:
-        stimulator.configure(rig.subject.possible[0])
-        for command in (stimulator.fire, stimulator.start_train):
+        for call in ("fire", "start_train"):
+            stimulator.configure(rig.subject.settings_for(call))
             with pytest.raises((PulseRefused, DeliveryUncertain)):
-                command(FOREVER_NS)
+                getattr(stimulator, call)(FOREVER_NS)
         assert len(rig.stimulating) == 2
         assert rig.device.fired == ()
 
@@ -300,7 +300,7 @@ def test_no_spoilt_reply_makes_a_stimulating_command_go_out_twice(
     trouble = attempt(rig, which)
     assert len(rig.stimulating) <= 1
     assert trouble is None or isinstance(trouble, (*GONE, PulseRefused, SettingsRefused))
-    wanted = subject.possible[which]
+    wanted = subject.possible[which % len(subject.possible)]
     most = wanted.train.pulses if wanted.timing is TrainTiming.DEVICE else 1
     assert len(rig.device.fired) <= most
     if isinstance(trouble, PulseRefused):
@@ -355,7 +355,7 @@ def test_a_stop_during_any_call_writes_disarm_at_once(
     rig: Rig, call: str, hung: bool, after_ms: int
 ) -> None:
     """Within one look at the flag, 5 ms, whatever is still awaited; and nothing goes out after."""
-    stimulator = rig.prepared()
+    stimulator = rig.prepared(rig.subject.settings_for(call) if call == "fire" else None)
     if hung:
         rig.device.hang()
     rig.stop_at_ns = rig.clock.now_ns() + after_ms * MS
@@ -383,7 +383,7 @@ def test_a_stop_during_any_call_writes_disarm_at_once(
 
 @pytest.mark.parametrize("call", ["fire", "start_train"])
 def test_after_a_stop_no_stimulating_command_is_written(rig: Rig, call: str) -> None:
-    stimulator = rig.prepared()
+    stimulator = rig.prepared(rig.subject.settings_for(call))
     rig.stop_at_ns = 0
     for _ in range(3):
         with pytest.raises(StopRequested):
@@ -425,12 +425,14 @@ def test_every_byte_is_in_the_frame_log_with_its_time(rig: Rig) -> None:
 
 def test_queries_are_repeated_when_their_answer_is_lost(rig: Rig) -> None:
     with rig.open() as stimulator:
+        before = len(rig.frames)
+        stimulator.status()
+        asked = [one.data for one in rig.frames[before:] if one.direction is Direction.SENT]
         rig.link.spoil = {rig.link.reads + 1: "swallow"}
         before = len(rig.frames)
         assert stimulator.status().armed is False
         sent = [one.data for one in rig.frames[before:] if one.direction is Direction.SENT]
-        assert len(sent) == 2
-        assert sent[0] == sent[1]
+        assert sent == [asked[0], *asked]
 
 
 def test_arm_is_sent_once_even_if_its_answer_is_lost(rig: Rig) -> None:
@@ -523,7 +525,8 @@ def test_a_train_in_real_time_behind_a_pseudo_terminal(subject: Subject, tmp_pat
     with hosted(subject, tmp_path) as (stimulator, host, frames):
         assert stimulator.configure(wanted) == wanted
         arm(stimulator, RealClock())
-        assert deliver(stimulator, RealClock(), wanted) == wanted.train.pulses
+        reports = deliver(stimulator, RealClock(), wanted)
+        assert reports == (wanted.train.pulses if subject.reports else 0)
         assert len(host.device.fired) == wanted.train.pulses
         stimulator.disarm()
         assert not subject.standing(host.device).armed
@@ -532,6 +535,8 @@ def test_a_train_in_real_time_behind_a_pseudo_terminal(subject: Subject, tmp_pat
 
 
 def test_a_stop_in_real_time_ends_the_train_in_hand(subject: Subject, tmp_path: Path) -> None:
+    if subject.possible[0].train.pulses == 1:
+        pytest.skip("this device gives no trains")
     asked: list[int] = []
     clock = RealClock()
     with hosted(subject, tmp_path, lambda: bool(asked)) as (stimulator, host, frames):

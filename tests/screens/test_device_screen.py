@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from drivers.registry import DRIVERS
 from protocols.canonical import JsonValue
 from protocols.prescription import SessionContent
 from tms_console.delivery.order import EmulatorOrder, PortOrder
@@ -86,7 +87,8 @@ def test_what_the_program_builds_is_simulated_and_every_port_counts_as_real() ->
     assert all(one.simulated for one in emulator_choices())
     assert len({one.title for one in emulator_choices()}) == len(emulator_choices())
     ports = port_choices((Port("/dev/pts/7", "emulator"),), " localhost:4000 ")
-    assert [one.title for one in ports] == ["localhost:4000", "/dev/pts/7"]
+    assert list(dict.fromkeys(one.title for one in ports)) == ["localhost:4000", "/dev/pts/7"]
+    assert len({(one.title, one.subtitle) for one in ports}) == len(ports) == 2 * len(DRIVERS)
     assert not any(one.simulated for one in ports)
     assert ports[0].order == PortOrder(driver="magpro", port="localhost:4000")
     assert port_choices(()) == ()

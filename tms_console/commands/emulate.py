@@ -10,11 +10,11 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
     from drivers.magpro.emulator import MagProEmulator
     from drivers.magpro.options import Options
+    from drivers.magstim.emulator import MagstimEmulator
     from drivers.simulator.faults import Fault
     from drivers.simulator.hosting import Host
+    from drivers.simulator.pulse_log import PulseLog
+
+    Emulated = MagProEmulator | MagstimEmulator
 
 app = typer.Typer(help="Run an emulated stimulator for any client.", no_args_is_help=True)
 
@@ -75,7 +79,43 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Run an emulated MagVenture MagPro until Ctrl-C or a termination signal."""
     options = _options(model, coil, serial, seed, burst_reports, counter, clock_ppm)
-    faults = _faults(fault or [])
+    faults = parsed_faults(fault or [])
+
+    def build(log: PulseLog | None) -> MagProEmulator:
+        from drivers.magpro.emulator import MagProEmulator  # noqa: PLC0415 - start-up time
+
+        return MagProEmulator(options, faults, log)
+
+    def obey(host: Host, device: Emulated) -> None:
+        if panel:
+            _obey_standard_input(host, cast("MagProEmulator", device))
+
+    run(build, obey, link=link, listen=listen, pulse_log=pulse_log, as_json=as_json)
+
+
+def run(  # noqa: PLR0913 - one parameter per option
+    build: Callable[[PulseLog | None], Emulated],
+    obey: Callable[[Host, Emulated], None] | None,
+    *,
+    link: Path | None,
+    listen: str | None,
+    pulse_log: Path | None,
+    as_json: bool,
+) -> None:
+    """Run what `build` makes until Ctrl-C or a termination signal.
+
+    Args:
+        build: Makes the emulator with its pulse log.
+        obey: Called with the host and the emulator before it runs.
+        link: Where to put the link to its pseudo-terminal, None for a temporary place.
+        listen: `localhost:PORT` instead of a pseudo-terminal.
+        pulse_log: Gets every pulse.
+        as_json: Say everything as lines of JSON.
+
+    Raises:
+        typer.BadParameter: The options contradict each other.
+        typer.Exit: It cannot be made or hosted.
+    """
     if link is not None and listen is not None:
         raise typer.BadParameter("--link and --listen exclude each other")
     number = None if listen is None else _loopback_port(listen)
@@ -83,7 +123,7 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     with ExitStack() as cleanup:
         try:
-            device = _device(cleanup, options, faults, pulse_log)
+            device = build(_opened_log(cleanup, pulse_log))
             host = _host(cleanup, device, link, number)
         except (NotConnected, OSError) as error:
             typer.echo(str(error), err=True)
@@ -91,8 +131,8 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
         voice = cleanup.enter_context(_voice(device, as_json=as_json))
         cleanup.enter_context(_ended_by_signals(host))
         voice.began(host)
-        if panel:
-            _obey_standard_input(host, device)
+        if obey is not None:
+            obey(host, device)
         host.serve(when_idle=voice.look)
         voice.ended()
 
@@ -128,7 +168,12 @@ def _options(  # noqa: PLR0913, PLR0917 - one parameter per option
         raise typer.BadParameter(str(error)) from error
 
 
-def _faults(words: list[str]) -> list[Fault]:
+def parsed_faults(words: list[str]) -> list[Fault]:
+    """Return the faults that the words name.
+
+    Raises:
+        typer.BadParameter: There is no such fault.
+    """
     from drivers.simulator.faults import parse_fault  # noqa: PLC0415 - start-up time
 
     try:
@@ -148,22 +193,19 @@ def _loopback_port(address: str) -> int:
     return int(number)
 
 
-def _device(
-    cleanup: ExitStack, options: Options, faults: list[Fault], pulse_log: Path | None
-) -> MagProEmulator:
+def _opened_log(cleanup: ExitStack, pulse_log: Path | None) -> PulseLog | None:
     from time import monotonic_ns  # noqa: PLC0415 - start-up time
 
-    from drivers.magpro.emulator import MagProEmulator  # noqa: PLC0415
     from drivers.simulator.pulse_log import PulseLog  # noqa: PLC0415
 
-    log = None
-    if pulse_log is not None:
-        log = PulseLog(pulse_log, monotonic_ns)
-        cleanup.callback(log.close)
-    return MagProEmulator(options, faults, log)
+    if pulse_log is None:
+        return None
+    log = PulseLog(pulse_log, monotonic_ns)
+    cleanup.callback(log.close)
+    return log
 
 
-def _host(cleanup: ExitStack, device: MagProEmulator, link: Path | None, port: int | None) -> Host:
+def _host(cleanup: ExitStack, device: Emulated, link: Path | None, port: int | None) -> Host:
     from drivers.simulator.hosting import Host, PtyPort, listen  # noqa: PLC0415 - start-up time
 
     if port is not None:
@@ -231,17 +273,21 @@ class Snapshot:
         """It as one line."""
         running = ", train running" if self.running else ""
         heat = f" {self.temperature_c} °C" if self.temperature_c else ""
+        page = f", page {self.page}" if self.page else ""
         return (
-            f"{self.state}{running}, {self.intensity_pct_mso} %MSO, page {self.page}, coil "
-            f"{self.coil}{heat}, {self.pulses_fired} pulses"
+            f"{self.state}{running}, {self.intensity_pct_mso} %MSO{page}, coil {self.coil}{heat}, "
+            f"{self.pulses_fired} pulses"
         )
 
 
-def snapshot(device: MagProEmulator) -> Snapshot:
+def snapshot(device: Emulated) -> Snapshot:
     """Return the emulator's state in words."""
     from drivers.magpro.replies import coil_name  # noqa: PLC0415 - start-up time
     from drivers.magpro.tables import Page  # noqa: PLC0415
+    from drivers.magstim.emulator import MagstimEmulator  # noqa: PLC0415
 
+    if isinstance(device, MagstimEmulator):
+        return _magstim_snapshot(device)
     now = device.state()
     state = "enabled" if now.status.info.enabled else "disabled"
     if device.unplugged:
@@ -255,6 +301,27 @@ def snapshot(device: MagProEmulator) -> Snapshot:
         now.running,
         coil_name(now.status.coil_type) if now.status.coil_type else "none",
         now.status.temperature_c,
+        device.pulses_fired,
+    )
+
+
+def _magstim_snapshot(device: MagstimEmulator) -> Snapshot:
+    now = device.state()
+    state = "ready" if now.ready else "armed" if now.armed else "standby"
+    state += ", remote control" if now.remote else ", no remote control"
+    if device.damage:
+        state += f", RULES BROKEN {len(device.damage)} times ({device.damage[-1].sentence})"
+    if device.unplugged:
+        state = f"unplugged, {state}"
+    elif device.hung:
+        state = f"hung, {state}"
+    return Snapshot(
+        state,
+        now.power_pct_mso,
+        "",
+        now.running,
+        "connected" if now.has_coil else "none",
+        int(now.coil_temperature_c) if now.has_coil else 0,
         device.pulses_fired,
     )
 
@@ -275,7 +342,7 @@ class Voice(Protocol):
         ...
 
 
-def _where(host: Host, device: MagProEmulator) -> dict[str, str]:
+def _where(host: Host, device: Emulated) -> dict[str, str]:
     from drivers.simulator.hosting import PtyPort  # noqa: PLC0415 - start-up time
 
     terminal = {"terminal": host.port.terminal} if isinstance(host.port, PtyPort) else {}
@@ -288,10 +355,15 @@ def _where(host: Host, device: MagProEmulator) -> dict[str, str]:
     }
 
 
+def _unit_words(where: Mapping[str, str]) -> str:
+    number = f", serial number {where['serial']}" if where["serial"] else ""
+    return f"{where['model']}{number}"
+
+
 class LineVoice:
     """One line per piece of news, plain or JSON; silent once nobody reads them."""
 
-    def __init__(self, device: MagProEmulator, *, as_json: bool) -> None:
+    def __init__(self, device: Emulated, *, as_json: bool) -> None:
         self._device = device
         self._as_json = as_json
         self._last: Snapshot | None = None
@@ -301,7 +373,7 @@ class LineVoice:
         """Say where it is, at once."""
         where = _where(host, self._device)
         self._say(
-            f"emulated {where['model']}, serial number {where['serial']}, on {where['port']}",
+            f"emulated {_unit_words(where)}, on {where['port']}",
             {"event": "listening", **where},
         )
 
@@ -336,14 +408,14 @@ def _as_row(now: Snapshot) -> dict[str, str | int]:
 class LiveVoice:
     """One line on a terminal that changes in place."""
 
-    def __init__(self, device: MagProEmulator, live: Live) -> None:
+    def __init__(self, device: Emulated, live: Live) -> None:
         self._device = device
         self._live = live
 
     def began(self, host: Host) -> None:
         """Say where it is, above the line."""
         where = _where(host, self._device)
-        about = f"Emulated {where['model']}, serial number {where['serial']}: no stimulator."
+        about = f"Emulated {_unit_words(where)}: no stimulator."
         self._live.console.print(about, highlight=False, markup=False)
         self._live.console.print(f"Port {where['port']}", highlight=False, markup=False)
 
@@ -359,7 +431,7 @@ class LiveVoice:
 
 
 @contextmanager
-def _voice(device: MagProEmulator, *, as_json: bool) -> Iterator[Voice]:
+def _voice(device: Emulated, *, as_json: bool) -> Iterator[Voice]:
     if as_json or not sys.stdout.isatty():
         yield LineVoice(device, as_json=as_json)
         return

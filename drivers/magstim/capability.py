@@ -1,0 +1,196 @@
+"""Which trains a Magstim can make, and in words why it cannot make one and what it could.
+
+Numbers are in `tables` and `energy`.  A unit refuses much of this itself; asked first, nothing of
+it reaches the unit.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from drivers.magstim import energy
+from drivers.magstim.dialect import Family
+from drivers.magstim.tables import MAX_PCT_MSO, RapidUnit, recharge_ns
+from protocols.pattern import Train
+
+FINE_STEPS_HZ = 30
+"""Up to here frequencies go by 0.1 Hz, above by 1 Hz (1.8)."""
+TENTH = Fraction(1, 10)
+MAX_PAIR_INTERVAL_MS = 999
+
+
+def why_not_rapid(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
+    """Return why a Rapid² cannot make the train at that intensity and what it could, or None."""
+    refusal = _burst(unit.name, train) or _intensity(unit.name, pct_mso)
+    if refusal or train.rate_hz <= 1:
+        return refusal  # pulse by pulse, by the host
+    return why_not_timed(unit, train, pct_mso)
+
+
+def why_not_timed(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
+    """Return why the unit itself cannot space this train, where the host still could, or None."""
+    return _frequency(unit, train, pct_mso) or _length(unit, train) or _energy(unit, train, pct_mso)
+
+
+def why_not_so_close(unit: RapidUnit, train: Train, pct_mso: int, period_s: Fraction) -> str | None:
+    """Return why such trains cannot follow each other at that distance of onsets, or None.
+
+    The sentence names the shortest interval, last pulse of a train to first of the next, rounded
+    up to tenths of a second.
+    """
+    least_s = energy.shortest_period_s(train, pct_mso)
+    if period_s >= least_s:
+        return None
+    shortest_s = _tenth_up(least_s - train.duration_s)
+    return (
+        f"{unit.name} cannot repeat {train.pulses} pulses at {_hz(train.rate_hz)} Hz and {pct_mso} "
+        f"%MSO after {_seconds(period_s - train.duration_s)} s (its supply would be overloaded): "
+        f"the shortest interval from the last pulse to the next train is {_seconds(shortest_s)} s."
+    )
+
+
+def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
+    """Return why a 200² or BiStim² cannot make the train and what it could, or None."""
+    name = f"Magstim {family}"
+    refusal = _intensity(name, pct_mso) or _pair(family, name, train)
+    if refusal or train.bursts == 1:
+        return refusal
+    period_s = Fraction(recharge_ns(family, pct_mso), 10**9)
+    if train.rate_hz * period_s <= 1:
+        return None
+    return (
+        f"{name} cannot make {_hz(train.rate_hz)} Hz: at {pct_mso} %MSO it needs "
+        f"{_seconds(period_s)} s between single pulses, which could be prescribed."
+    )
+
+
+def pair_interval_ms(train: Train) -> int | None:
+    """Return the interval of a pair in whole milliseconds, None for single pulses.
+
+    Raises:
+        ValueError: It is no pair, or its interval is not 1 to 999 whole milliseconds.
+    """
+    burst = train.burst
+    if burst.rate_hz is None:
+        return None
+    interval = 1000 / burst.rate_hz
+    whole = interval.denominator == 1 and 1 <= interval <= MAX_PAIR_INTERVAL_MS
+    if burst.pulses != 2 or not whole:  # noqa: PLR2004 - a pair
+        raise ValueError(
+            f"it makes pairs with an interval of 1 to {MAX_PAIR_INTERVAL_MS} ms in whole "
+            "milliseconds"
+        )
+    return int(interval)
+
+
+def _pair(family: Family, name: str, train: Train) -> str | None:
+    if train.burst.rate_hz is None:
+        return None
+    if family is not Family.BISTIM:
+        return f"{name} cannot make pairs or bursts: it makes single pulses only."
+    try:
+        pair_interval_ms(train)
+    except ValueError as error:
+        return (
+            f"{name} cannot make {train.burst.pulses} pulses at {_hz(train.burst.rate_hz)} Hz in "
+            f"one: {error}."
+        )
+    return None
+
+
+def _burst(name: str, train: Train) -> str | None:
+    if train.burst.rate_hz is None:
+        return None
+    return (
+        f"{name} cannot make bursts such as theta burst over its serial line (there is no command "
+        "for them, and its wait of 0.5 s after each train rules out making them of trains): the "
+        "unit's own screen or a trigger box can set them off, without this program, or a MagPro "
+        "with biphasic burst makes them."
+    )
+
+
+def _intensity(name: str, pct_mso: int) -> str | None:
+    if 1 <= pct_mso <= MAX_PCT_MSO:
+        return None
+    return f"{name} cannot make {pct_mso} %MSO: 1 to {MAX_PCT_MSO} %MSO can be prescribed."
+
+
+def _frequency(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
+    rate = train.rate_hz
+    step = TENTH if rate <= FINE_STEPS_HZ else Fraction(1)
+    if rate % step:
+        lower = step * (rate // step)
+        return (
+            f"{unit.name} cannot make {_hz(rate)} Hz: it goes in steps of 0.1 Hz to "
+            f"{FINE_STEPS_HZ} Hz and of 1 Hz above; {_hz(max(step, lower))} Hz could be prescribed."
+        )
+    most = unit.max_frequency_hz(pct_mso)
+    if rate <= most:
+        return None
+    power = unit.max_power_at(float(rate))
+    or_power = f", or {_hz(rate)} Hz at up to {power} %MSO" if power else ""
+    return (
+        f"{unit.name} cannot make {_hz(rate)} Hz at {pct_mso} %MSO: at most {most} Hz could be "
+        f"prescribed{or_power}."
+    )
+
+
+def _length(unit: RapidUnit, train: Train) -> str | None:
+    if train.pulses > unit.max_pulses:
+        return (
+            f"{unit.name} cannot make {train.pulses} pulses in one train: at most "
+            f"{unit.max_pulses} could be prescribed with its software."
+        )
+    tenths = train.nominal_s * 10
+    if tenths > unit.max_duration_tenths_s:
+        longest = int(Fraction(unit.max_duration_tenths_s, 10) * train.rate_hz)
+        most = longest // _pulse_step(train.rate_hz) * _pulse_step(train.rate_hz)
+        return (
+            f"{unit.name} cannot make a train of {_seconds(train.nominal_s)} s: with its software "
+            f"at most {_seconds(Fraction(unit.max_duration_tenths_s, 10))} s; {most} pulses at "
+            f"{_hz(train.rate_hz)} Hz could be prescribed."
+        )
+    if tenths < 1 or tenths.denominator != 1:
+        return _not_tenths(unit, train)
+    return None
+
+
+def _not_tenths(unit: RapidUnit, train: Train) -> str:
+    """The unit holds the length in tenths of a second, so other lengths could not be read back."""
+    step = _pulse_step(train.rate_hz)
+    lower = max(step, train.pulses // step * step)
+    return (
+        f"{unit.name} cannot make {train.pulses} pulses at {_hz(train.rate_hz)} Hz exactly: pulses "
+        "divided by frequency must be a whole number of tenths of a second, at least one; "
+        f"{lower} pulses could be prescribed."
+    )
+
+
+def _energy(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
+    longest_s = energy.on_time_s(train.rate_hz, pct_mso)
+    if longest_s is None or train.nominal_s <= longest_s:
+        return None
+    step = _pulse_step(train.rate_hz)
+    most = int(longest_s * train.rate_hz) // step * step
+    return (
+        f"{unit.name} cannot make {train.pulses} pulses at {_hz(train.rate_hz)} Hz and {pct_mso} "
+        f"%MSO in one train (its supply would be overloaded): at most {most} pulses could be "
+        "prescribed."
+    )
+
+
+def _pulse_step(rate_hz: Fraction) -> int:
+    """Return the fewest pulses that take a whole number of tenths of a second at this rate."""
+    return (rate_hz / 10).numerator
+
+
+def _tenth_up(seconds: Fraction) -> Fraction:
+    return Fraction(-(-seconds * 10 // 1), 10)
+
+
+def _hz(rate: Fraction) -> str:
+    return f"{float(rate):g}"
+
+
+def _seconds(seconds: Fraction) -> str:
+    return f"{float(seconds):g}"

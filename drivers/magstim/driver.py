@@ -1,0 +1,392 @@
+"""What all Magstims have in common as a `Stimulator`: control, arming, firing, keep-alive.
+
+What is set and read back is in `single` and `rapid`; what a session means is not known here.
+Behaviour and numbers are from stimulators.md part 1.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from drivers.errors import (
+    DeliveryUncertain,
+    LinkFault,
+    NotConnected,
+    PulseRefused,
+    StimulatorError,
+    StopRequested,
+)
+from drivers.interface import (
+    Capabilities,
+    Clock,
+    DeviceEvent,
+    DeviceIdentity,
+    DeviceNotice,
+    DeviceStatus,
+    FrameLog,
+    NoticeKind,
+    PulseReceipt,
+    StartReceipt,
+    TrainEnded,
+    TrainSettings,
+)
+from drivers.link import Link
+from drivers.magstim.dialect import Command, Dialect, Instrument, RapidState
+from drivers.magstim.exchange import DEFAULT_DEADLINES, MILLISECOND, Deadlines, Exchange
+from drivers.magstim.replies import Answer, BadData, Conflict, Reply, Unrecognised
+from drivers.magstim.requests import ARM, DISARM, FIRE, RELEASE_REMOTE, Request
+from protocols.pattern import Train
+
+BAUD_RATE = 9600
+"""stimulators.md 1.1."""
+DISARM_FRAME = DISARM.frame
+"""What disarms a unit, whatever it is doing."""
+COIL = "connected coil"
+"""A Magstim says that a coil is there, and not which."""
+QUERY_ROOM_NS = 80 * MILLISECOND
+"""A keep-alive query and its answer take less; it is not begun closer to a command."""
+FORCED_NS = 150 * MILLISECOND
+"""A keep-alive that is overdue by this is sent even if the caller wants to be back sooner."""
+READY_EVERY_NS = 50 * MILLISECOND
+TRAIN_END_EVERY_NS = 50 * MILLISECOND
+ARMING_S = 1.2
+"""From arming to ready takes up to 1 s; the rest is the query that shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the unit stands by its parameters' reply.
+
+    Attributes:
+        instrument: The instrument status.
+        rapid: The Rapid status, None for the others.
+        power_pct_mso: Power A.
+    """
+
+    instrument: Instrument
+    rapid: RapidState | None
+    power_pct_mso: int
+
+    @property
+    def running(self) -> bool:
+        """True while a train runs."""
+        return self.rapid is not None and RapidState.TRAIN in self.rapid
+
+    @property
+    def waiting(self) -> bool:
+        """True in the lock-out after a train."""
+        return self.rapid is not None and RapidState.WAIT in self.rapid
+
+    @property
+    def remote_and_armed(self) -> bool:
+        """True if a host has control and the unit charges or can fire, or gives a train."""
+        return Instrument.REMOTE in self.instrument and (self.instrument.armed or self.running)
+
+
+class MagstimStimulator(ABC):
+    """One Magstim on one link, used by the thread that made it."""
+
+    def __init__(  # noqa: PLR0913 - as every driver, and the dialect
+        self,
+        link: Link,
+        clock: Clock,
+        dialect: Dialect,
+        *,
+        frame_log: FrameLog,
+        stop_requested: Callable[[], bool],
+        deadlines: Deadlines = DEFAULT_DEADLINES,
+    ) -> None:
+        """Take control of the unit; the link is closed if it does not answer.
+
+        Raises:
+            LinkFault: Nothing, or nothing usable, answers.
+            NotConnected: The link is gone.
+            StopRequested: A stop was asked for meanwhile.
+        """
+        self._clock = clock
+        self._deadlines = deadlines
+        self._port = link.name
+        self._talk = Exchange(link, clock, frame_log, stop_requested, deadlines, dialect)
+        self._closed = False
+        self._armed = False
+        self._in_control = False
+        self._train_ends_ns: int | None = None
+        self._power_set: int | None = None
+        self._heard_ns = clock.now_ns()
+        try:
+            self._talk.hush()
+            self._capabilities = self._open()
+        except BaseException:
+            self._closed = True
+            link.close()
+            raise
+        self._in_control = True
+        self._talk.events.clear()  # a locked unit is silent until it is unlocked
+
+    @abstractmethod
+    def _open(self) -> Capabilities:
+        """Take remote control and find out what the unit is."""
+
+    @abstractmethod
+    def configure(self, settings: TrainSettings) -> TrainSettings:
+        """Set what differs, read everything back and compare; see `Stimulator.configure`."""
+
+    @abstractmethod
+    def identify(self) -> DeviceIdentity:
+        """Ask the unit once who it is; see `Stimulator.identify`."""
+
+    @property
+    @abstractmethod
+    def _query(self) -> Request:
+        """The query whose answer shows parameters and status."""
+
+    @abstractmethod
+    def _standing_of(self, answer: Answer) -> Standing: ...
+
+    @abstractmethod
+    def _why_not_now(self, at_ns: int, *, train: bool) -> str:
+        """Return why no stimulating command may go out at that time, "" if it may."""
+
+    @abstractmethod
+    def _given(self, commanded_ns: int, *, train: bool) -> None:
+        """Remember that a stimulus was commanded, for what must come between two."""
+
+    # What it is -----------------------------------------------------------------------------
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this unit can do, read once after opening."""
+        return self._capabilities
+
+    def status(self) -> DeviceStatus:
+        """Ask the unit for its state; see `Stimulator.status`."""
+        temperature = self._talk.ask(Request(Command.TEMPERATURE))
+        standing = self._look()
+        instrument = standing.instrument
+        tenths = max(temperature.numbers)
+        problem = ""
+        if instrument & (Instrument.ERROR | Instrument.FATAL):
+            problem = "The stimulator reports an error; its screen or manual says which."
+        elif Instrument.REPLACE_COIL in instrument:
+            problem = "The stimulator asks for another coil."
+        return DeviceStatus(
+            at_ns=self._clock.now_ns(),
+            armed=instrument.armed,
+            running=None if standing.rapid is None else standing.running,
+            intensity_pct_mso=standing.power_pct_mso,
+            coil=COIL if Instrument.COIL in instrument else "",
+            coil_temperature_c=-(-tenths // 10),
+            problem=problem,
+        )
+
+    def stimulus_count(self) -> int | None:
+        """Return None: there is no counter."""
+        return None
+
+    def _look(self, *, heed_stop: bool = True) -> Standing:
+        """Ask how the unit stands, and note what has changed."""
+        answer = self._talk.ask(self._query, heed_stop=heed_stop)
+        standing = self._standing_of(answer)
+        self._heard_ns = self._clock.now_ns()
+        self._note(standing)
+        return standing
+
+    def _note(self, standing: Standing) -> None:
+        now_ns = self._clock.now_ns()
+        if self._train_ends_ns is not None and not standing.running:
+            self._train_ends_ns = None
+            self._talk.events.append(TrainEnded(now_ns))
+        if self._power_set is not None and standing.power_pct_mso != self._power_set:
+            words = (
+                f"the intensity was changed from {self._power_set} to {standing.power_pct_mso} "
+                "%MSO on the unit"
+            )
+            self._power_set = standing.power_pct_mso
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
+        if self._armed and not standing.remote_and_armed:
+            self._armed = False
+            words = "the unit was disarmed"
+            if Instrument.REMOTE not in standing.instrument:
+                words = "the unit was disarmed: it left remote control (1 s without a command?)"
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.DISARMED, words))
+
+    # Arming -----------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Arm and wait until the unit is ready; see `Stimulator.arm`.  It is sent once."""
+        self._talk.say(ARM)  # whether it was taken is seen below
+        deadline_ns = self._clock.now_ns() + self._deadlines.ready_ns
+        standing = self._look()
+        while Instrument.READY not in standing.instrument and not standing.running:
+            if not standing.remote_and_armed:
+                raise PulseRefused(f"{self._port}: the unit stays disarmed{_why(standing)}")
+            if self._clock.now_ns() >= deadline_ns:
+                raise PulseRefused(f"{self._port}: the unit is armed and does not become ready")
+            self._rest(self._clock.now_ns() + READY_EVERY_NS)
+            standing = self._look()
+        self._armed = True
+
+    def _rest(self, until_ns: int) -> None:
+        while self._clock.now_ns() < until_ns:
+            self._talk.wait(until_ns)
+
+    def disarm(self) -> None:
+        """Disarm, repeating until the unit shows it; see `Stimulator.disarm`."""
+        self._armed = False
+        self._train_ends_ns = None
+        for _ in range(self._deadlines.queries):
+            sent_ns = self._talk.send(DISARM).before_ns
+            self._talk.reply(sent_ns, heed_stop=False)
+            try:
+                if not self._look(heed_stop=False).instrument.armed:
+                    return
+            except LinkFault:
+                continue
+        raise LinkFault(
+            f"{self._port}: disarm was sent {self._deadlines.queries} times and the unit did "
+            "not confirm it"
+        )
+
+    # Stimulating ------------------------------------------------------------------------------
+
+    def fire(self, not_after_ns: int, due_ns: int | None = None) -> PulseReceipt | None:
+        """Fire one pulse; the unit's acknowledgement is the evidence.  See `Stimulator.fire`."""
+        sent = self._stimulate(not_after_ns, due_ns, train=False)
+        if sent is None:
+            return None
+        return PulseReceipt(sent, self._clock.now_ns(), reported=False)
+
+    def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
+        """Start the train once; see `Stimulator.start_train`."""
+        sent = self._stimulate(not_after_ns, due_ns, train=True)
+        if sent is None:
+            return None
+        return StartReceipt(sent, self._clock.now_ns())
+
+    def _stimulate(self, not_after_ns: int, due_ns: int | None, *, train: bool) -> int | None:
+        """Send the one stimulating command and return when, or None if it would be too late.
+
+        Raises:
+            PulseRefused: The unit refused, or must not be asked.
+            DeliveryUncertain: No usable answer came.
+        """
+        if self._closed:
+            raise NotConnected(f"{self._port}: the port is closed")
+        self._talk.stop_if_requested()
+        at_ns = self._clock.now_ns() if due_ns is None else max(due_ns, self._clock.now_ns())
+        if at_ns <= not_after_ns and (why := self._why_not_now(at_ns, train=train)):
+            raise PulseRefused(f"{self._port}: {why}")
+        times = self._talk.write_when_due(FIRE, not_after_ns, due_ns, self._keep_alive)
+        if times is None:
+            return None
+        commanded_ns = times.before_ns
+        self._given(commanded_ns, train=train)
+        try:
+            reply = self._talk.reply(commanded_ns)
+        except (StopRequested, NotConnected) as error:
+            raise DeliveryUncertain(str(error), commanded_ns) from error
+        self._judge(reply, commanded_ns)
+        return commanded_ns
+
+    def _judge(self, reply: Reply | None, commanded_ns: int) -> None:
+        """Do nothing if the unit took the command while it was ready."""
+        if isinstance(reply, Answer) and Instrument.READY in reply.instrument:
+            return
+        if isinstance(reply, Conflict | BadData | Unrecognised):
+            raise PulseRefused(
+                f"{self._port}: the unit refused to fire: it is not ready", commanded_ns
+            )
+        words = "did not answer" if reply is None else "took it and was not ready"
+        raise DeliveryUncertain(f"{self._port}: fire was sent and the unit {words}", commanded_ns)
+
+    # Listening --------------------------------------------------------------------------------
+
+    def poll(self, until_ns: int) -> Sequence[DeviceEvent]:
+        """Return what was found out, keeping the unit's watchdog content meanwhile.
+
+        See `Stimulator.poll`.
+        """
+        while True:
+            self._talk.stop_if_requested()
+            self._keep_alive(until_ns)
+            now_ns = self._clock.now_ns()
+            if self._talk.events or now_ns >= until_ns:
+                events = tuple(self._talk.events)
+                self._talk.events.clear()
+                return events
+            self._talk.wait(min(until_ns, max(now_ns + MILLISECOND, self._next_query_ns())))
+
+    def _next_query_ns(self) -> int:
+        """Return when the next query is due: for the watchdog, or to see a train's end."""
+        due_ns = self._talk.fed_ns + self._deadlines.keep_alive_ns
+        if self._train_ends_ns is None:
+            return due_ns
+        after_ns = max(self._train_ends_ns, self._talk.fed_ns + TRAIN_END_EVERY_NS)
+        return min(due_ns, after_ns)
+
+    def _keep_alive(self, until_ns: int) -> None:
+        """Send the query that is due, if there is time for it before `until_ns`.
+
+        Raises:
+            NotConnected: The unit has not answered for so long that it has disarmed itself.
+            StopRequested: A stop was asked for.
+        """
+        now_ns = self._clock.now_ns()
+        late_ns = now_ns - self._next_query_ns()
+        if not self._in_control or late_ns < 0:
+            return
+        if until_ns - now_ns < QUERY_ROOM_NS and late_ns < FORCED_NS:
+            return
+        reply = self._talk.say(self._query)
+        if isinstance(reply, Answer):
+            self._heard_ns = self._clock.now_ns()
+            self._note(self._standing_of(reply))
+        elif self._clock.now_ns() - self._heard_ns > self._deadlines.gone_ns:
+            silent_s = (self._clock.now_ns() - self._heard_ns) / 1e9
+            raise NotConnected(f"{self._port}: the unit has not answered for {silent_s:.1f} s")
+
+    # Closing ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Disarm, return control to the front and release the port; see `Stimulator.close`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.disarm()
+            sent_ns = self._talk.send(RELEASE_REMOTE).before_ns
+            self._talk.reply(sent_ns, heed_stop=False)
+        except StimulatorError:
+            pass  # the unit's watchdog does it within a second; the caller knows of the fault
+        finally:
+            self._talk.link.close()
+
+    def __enter__(self) -> Self:
+        """Return the stimulator."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disarm, then close."""
+        self.close()
+
+
+def _why(standing: Standing) -> str:
+    if Instrument.REMOTE not in standing.instrument:
+        return ": it is not under remote control"
+    if Instrument.COIL not in standing.instrument:
+        return ": no coil is connected"
+    return " (coil too hot, interlock open, or an error)"
+
+
+def describe(train: Train, pct_mso: int) -> str:
+    """Return a train in words, for refusals."""
+    return f"{train.pulses} pulses at {float(train.rate_hz):g} Hz, {pct_mso} %MSO"
