@@ -70,6 +70,25 @@ class DeviceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedTrain:
+    """One train of a session as it is planned.
+
+    Attributes:
+        due_ns: When its first pulse is due, from any origin.
+        train: The train; pulse by pulse if the host times it.
+        intensity_pct_mso: The highest intensity that it may be given at.
+    """
+
+    due_ns: int
+    train: Train
+    intensity_pct_mso: int
+
+
+def _any_sequence(_trains: Sequence[TimedTrain]) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What this unit can do as it stands, read once after opening.
 
@@ -85,6 +104,9 @@ class Capabilities:
         arming_s: Making it able to fire takes at most this long.
         refusal: Says why the train cannot be made at that intensity and what could be, or None.
         coil_shape: What protocols call such a coil (`figure-8`), "" if its name is all there is.
+        names_coil: False if it says that a coil is connected and not which: `coil` is no name then.
+        sequence_refusal: Says why trains cannot follow each other as planned and how they could, or
+            None.  Each train by itself is asked of `refusal`.
     """
 
     identity: DeviceIdentity
@@ -98,6 +120,10 @@ class Capabilities:
     arming_s: float
     refusal: Callable[[Train, int], str | None] = field(repr=False, compare=False)
     coil_shape: str = ""
+    names_coil: bool = True
+    sequence_refusal: Callable[[Sequence[TimedTrain]], str | None] = field(
+        default=_any_sequence, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +212,17 @@ class PulseReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainRunning:
+    """A device that reports no pulses said that its train was running.
+
+    Attributes:
+        at_ns: When it was asked: it ran then, or later.
+    """
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainEnded:
     """The device says that its train is over."""
 
@@ -222,7 +259,7 @@ class DeviceNotice:
     status: DeviceStatus | None = None
 
 
-DeviceEvent = PulseReport | TrainEnded | DeviceNotice
+DeviceEvent = PulseReport | TrainRunning | TrainEnded | DeviceNotice
 
 
 class Direction(StrEnum):

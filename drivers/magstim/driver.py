@@ -32,6 +32,7 @@ from drivers.interface import (
     PulseReceipt,
     StartReceipt,
     TrainEnded,
+    TrainRunning,
     TrainSettings,
 )
 from drivers.link import Link
@@ -52,7 +53,10 @@ QUERY_ROOM_NS = 80 * MILLISECOND
 FORCED_NS = 150 * MILLISECOND
 """A keep-alive that is overdue by this is sent even if the caller wants to be back sooner."""
 READY_EVERY_NS = 50 * MILLISECOND
-TRAIN_END_EVERY_NS = 50 * MILLISECOND
+TRAIN_END_EVERY_NS = 40 * MILLISECOND
+"""How often the end of a train is looked for, and from how long before its last pulse: whether all
+of it was given is inferred from the unit's saying that it runs, and then that it is over."""
+TRAIN_END_FROM_NS = 150 * MILLISECOND
 ARMING_S = 1.2
 """From arming to ready takes up to 1 s; the rest is the query that shows it."""
 
@@ -115,6 +119,7 @@ class MagstimStimulator(ABC):
         self._armed = False
         self._in_control = False
         self._train_ends_ns: int | None = None
+        """When the last pulse of the train that was started is due, None without one."""
         self._power_set: int | None = None
         self._heard_ns = clock.now_ns()
         try:
@@ -197,9 +202,12 @@ class MagstimStimulator(ABC):
 
     def _note(self, standing: Standing) -> None:
         now_ns = self._clock.now_ns()
-        if self._train_ends_ns is not None and not standing.running:
-            self._train_ends_ns = None
-            self._talk.events.append(TrainEnded(now_ns))
+        if self._train_ends_ns is not None:
+            if standing.running:
+                self._talk.events.append(TrainRunning(self._talk.fed_ns))
+            else:
+                self._train_ends_ns = None
+                self._talk.events.append(TrainEnded(now_ns))
         if self._power_set is not None and standing.power_pct_mso != self._power_set:
             words = (
                 f"the intensity was changed from {self._power_set} to {standing.power_pct_mso} "
@@ -325,8 +333,8 @@ class MagstimStimulator(ABC):
         due_ns = self._talk.fed_ns + self._deadlines.keep_alive_ns
         if self._train_ends_ns is None:
             return due_ns
-        after_ns = max(self._train_ends_ns, self._talk.fed_ns + TRAIN_END_EVERY_NS)
-        return min(due_ns, after_ns)
+        from_ns = self._train_ends_ns - TRAIN_END_FROM_NS
+        return min(due_ns, max(from_ns, self._talk.fed_ns + TRAIN_END_EVERY_NS))
 
     def _keep_alive(self, until_ns: int) -> None:
         """Send the query that is due, if there is time for it before `until_ns`.

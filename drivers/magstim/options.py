@@ -34,6 +34,8 @@ class Options:
         seed: Seeds latencies and jitter.
         silent_while_locked: Software 9 and above answers nothing before it is unlocked; if False,
             it answers the version query (sources say "most commands").
+        ends_at_last_pulse: Its running bit falls with the last pulse; if False, one period later,
+            when the train's set duration is over.  Which of them is published nowhere.
         restart_ns: From losing power to being ready again; assumed.
         jitter: Spread of di/dt as a fraction.
     """
@@ -46,6 +48,7 @@ class Options:
     coil: Coil | None = FIGURE_8
     seed: int = 0
     silent_while_locked: bool = True
+    ends_at_last_pulse: bool = False
     restart_ns: int = 4_000_000_000
     jitter: float = 0.005
 

@@ -268,7 +268,7 @@ class RapidStimulator(MagstimStimulator):
         receipt = super().start_train(not_after_ns, due_ns)
         if receipt is None or self._set_to is None:
             return receipt
-        nominal_ns = round(self._set_to.train.nominal_s * 10**9)
+        last_ns = round(self._set_to.train.duration_s * 10**9)
         try:
             standing = self._look()
         except (LinkFault, NotConnected, StopRequested) as error:
@@ -278,9 +278,8 @@ class RapidStimulator(MagstimStimulator):
                 f"{self._port}: the unit took the start and says that no train runs",
                 receipt.commanded_ns,
             )
-        self._train_ends_ns = receipt.commanded_ns + nominal_ns
-        if not standing.running:
-            self._note(standing)
+        self._train_ends_ns = receipt.commanded_ns + last_ns
+        self._note(standing)
         return receipt
 
 

@@ -313,6 +313,8 @@ class MagstimUnit:
 
     def _train_pulse(self, index: int, source: Source) -> None:
         due_ns = self._train_due_ns(index)
+        if index == self.pulses and self.options.ends_at_last_pulse:
+            due_ns = self._train_due_ns(index - 1) + MS
         if index < self.pulses:
             action = lambda: self._give_of_train(index, source)  # noqa: E731 - bound here
         else:

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from drivers.errors import DeliveryUncertain, NotConnected, PulseRefused, SettingsRefused
 from drivers.interface import (
-    DeviceEvent,
-    DeviceNotice,
-    PulseReport,
+    ReportKind,
     Stimulator,
-    TrainEnded,
     TrainSettings,
     TrainTiming,
 )
 from tms_console.delivery.authorised import Authorised, train_facts
+from tms_console.delivery.following import DEVICE_REMEDY, DOSE_REMEDY, Follower
 from tms_console.delivery.gate import GateRefused, check_train, require
 from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.journal import Journal, Ticket
-from tms_console.delivery.listening import UNCOMMANDED, Listener
+from tms_console.delivery.listening import Listener
 from tms_console.delivery.outcomes import TrainEnd
 from tms_console.delivery.plan import Shot
 from tms_console.delivery.realised import RealisedCheck, rate_doubt
-from tms_console.delivery.settling import DRAIN_NS, OpenTrain, Settler
+from tms_console.delivery.settling import OpenTrain, Settler
 from tms_console.delivery.states import (
     CameDue,
     Check,
@@ -53,17 +50,7 @@ QUIET_NS = 10_000_000
 QUERY_NS = 1_000_000_000
 """No query is begun so close before a command; its repetitions could still be under way."""
 
-SILENT_NS = 1_000_000_000
-"""Beyond the longest gap of a train: no report for so long, and the stimulator is asked."""
-
-END_GRACE_NS = 700_000_000
-"""How long after its last pulse a train may take to say that it is over."""
-
 NOBODY_KNOWS = "Nobody knows whether it was given, so it counts as given"
-
-DEVICE_REMEDY = "See what the stimulator's screen says before anything else is given."
-
-DOSE_REMEDY = "Compare the intensity on its screen with the prescription, and check the coil."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +82,6 @@ class Giver:
         outside: Outside,
     ) -> None:
         self._halted = outside.halted
-        self._progressed = outside.progressed
         self._may = authorised
         self._plan = authorised.plan
         self._stimulator = stimulator
@@ -103,6 +89,10 @@ class Giver:
         self._listener = listener
         self._realised = RealisedCheck()
         self.settler = Settler(stimulator, journal, listener)
+        reports = authorised.capabilities.reports is not ReportKind.NONE
+        self._follower = Follower(
+            listener, journal, self.settler, self._realised, outside.progressed, reports=reports
+        )
 
     # Before the command ---------------------------------------------------------------------
 
@@ -159,6 +149,7 @@ class Giver:
             submit=self._journal.write,
             unplanned=self._listener.unplanned,
             mode=self.settler.mode,
+            watching=not self._follower.reports,
         )
         ticket = self._write_rows(shot, ready)
         while not ticket.wait(0.002):
@@ -290,7 +281,8 @@ class Giver:
         answers_from_ns = receipt.answers_from_ns or receipt.commanded_ns
         hand.command(commanded_ns, accepted_ns, self._journal.since_origin(answers_from_ns))
         self.settler.open_train().started_ns = accepted_ns
-        return self._follow(hand)
+        trouble = self._follower.follow(hand)
+        return ShotDoubtful(trouble) if trouble else self._over(hand)
 
     def _too_late(self, hand: InHand, what: str) -> Event:
         late_ms = (self._journal.now_ns() - hand.due_ns) / 1e6
@@ -310,69 +302,6 @@ class Giver:
         return ShotDoubtful(f"{error}. {meaning}. {DEVICE_REMEDY}")
 
     # After the command ----------------------------------------------------------------------
-
-    def _follow(self, hand: InHand) -> Event:
-        """Put every report of a running train on record until the train is over."""
-        seen = hand.seen
-        quiet_ns = max((b - a for a, b in pairwise(seen.offsets_ns)), default=0) + SILENT_NS
-        ended_ns: int | None = None
-        heard_ns = self._journal.now_ns()
-        while True:
-            over_ns = seen.expected_end_ns()
-            if ended_ns is None:
-                until_ns = over_ns + END_GRACE_NS
-            else:
-                until_ns = ended_ns if seen.complete else max(ended_ns, over_ns) + DRAIN_NS
-            if self._journal.now_ns() >= until_ns:
-                return self._after_train(hand, ended_ns)
-            events = self._listener.poll(min(until_ns, heard_ns + quiet_ns))
-            for position, event in enumerate(events, 1):
-                if isinstance(event, TrainEnded):
-                    ended_ns = self._journal.since_origin(event.at_ns)
-                trouble = self._see(hand, event)
-                if trouble:
-                    self.settler.rescue(hand, events[position:])
-                    return ShotDoubtful(trouble)
-            if events:
-                heard_ns = self._journal.now_ns()
-                self._progressed()
-            elif self._journal.now_ns() >= heard_ns + quiet_ns:
-                self._listener.ask()  # raises if it does not answer
-                heard_ns = self._journal.now_ns()
-
-    def _see(self, hand: InHand, event: DeviceEvent) -> str:
-        """Put on record what came during a train; return what forbids going on, or ""."""
-        match event:
-            case PulseReport(at_ns, a_us):
-                before = hand.extras
-                report = PulseReport(self._journal.since_origin(at_ns), a_us)
-                number = hand.report(report)
-                if hand.extras > before:
-                    return UNCOMMANDED
-                pulse = hand.shot.first_pulse if number is None else number
-                doubt = self._realised.doubt(pulse, hand.intensity_pct_mso, a_us)
-                return f"{doubt}. {DOSE_REMEDY}" if doubt else ""
-            case DeviceNotice():
-                return self._listener.weigh(event)
-            case TrainEnded():
-                return ""
-
-    def _after_train(self, hand: InHand, ended_ns: int | None) -> Event:
-        number = hand.shot.scheduled.number
-        last_due_ns = (hand.commanded_ns or 0) + hand.seen.offsets_ns[-1]
-        if ended_ns is not None and ended_ns < last_due_ns and not hand.seen.complete:
-            early_s = (last_due_ns - ended_ns) / 1e9
-            return ShotDoubtful(
-                f"train {number} ended {early_s:.2f} s too early at the stimulator. {DEVICE_REMEDY}"
-            )
-        if ended_ns is None and self._listener.ask().running:
-            return ShotDoubtful(
-                f"train {number} goes on after its time at the stimulator. {DEVICE_REMEDY}"
-            )
-        self.settler.open_train().ended_ns = (
-            self._journal.now_ns() if ended_ns is None else ended_ns
-        )
-        return self._over(hand)
 
     def _over(self, hand: InHand) -> Event:
         """The shot is over as planned: settle it and say how it went."""

@@ -12,6 +12,7 @@ from drivers.interface import PulseReceipt, PulseReport
 from tms_console.delivery.matching import Match, ReportMatcher, ReportMode, Verdict
 from tms_console.delivery.outcomes import TrainEnd, TrainSeen, settle_train
 from tms_console.delivery.plan import Shot
+from tms_console.delivery.unreported import Watched, vouched_while_running
 from tms_console.records.operations import (
     Evidence,
     Operation,
@@ -65,6 +66,10 @@ class InHand:
         submit: Takes a write.
         unplanned: Numbers for pulses that nobody commanded.
         mode: What the device reports, as learnt so far.
+        watching: The device reports no pulses: its train's running is watched instead.
+        running_ns: When its train was last known to run, on a device without reports.
+        over_ns: When its train was seen to be over, on a device without reports.
+        vouched_ns: Pulses due up to then after the first are inferred, on a device without reports.
     """
 
     session_uid: str
@@ -77,6 +82,10 @@ class InHand:
     commanded_ns: int | None = None
     refused: bool = False
     extras: int = 0
+    watching: bool = False
+    running_ns: int | None = None
+    over_ns: int | None = None
+    vouched_ns: int | None = None
     _matcher: ReportMatcher | None = None
     _final: dict[int, PulseReport | None] = field(default_factory=dict)
 
@@ -131,6 +140,27 @@ class InHand:
         self._final[0] = seen
         self._write([self._result(0, PulseOutcome.DELIVERED, evidence, seen)])
 
+    def runs(self, at_ns: int) -> None:
+        """Its train, of which no pulse is reported, was running at that time or later."""
+        if self.commanded_ns is not None and self.over_ns is None:
+            self.running_ns = at_ns
+            self.vouched_ns = vouched_while_running(at_ns - self.commanded_ns)
+
+    def ends(self, at_ns: int) -> None:
+        """Its train was seen to be over; only the first time counts."""
+        self.over_ns = at_ns if self.over_ns is None else self.over_ns
+
+    def watched(self) -> Watched:
+        """Return how its train was seen, on a device without reports."""
+        began_ns = self.commanded_ns or 0
+        rate = self.shot.scheduled.train.rate_hz
+        return Watched(
+            self.seen.offsets_ns,
+            round(10**9 / rate),
+            None if self.running_ns is None else self.running_ns - began_ns,
+            None if self.over_ns is None else self.over_ns - began_ns,
+        )
+
     def report(self, report: PulseReport) -> int | None:
         """Put a report on record at once; return the number of its pulse if that is known.
 
@@ -173,6 +203,8 @@ class InHand:
             self.extras += 1
             self.record_unplanned(extra, inside=True)
         self.mode = self.seen.mode
+        if cut_ns is not None and self.watching and self.over_ns is not None:
+            cut_ns = min(cut_ns, self.over_ns)  # the device said that it gives nothing any more
         settled = settle_train(
             TrainSeen(
                 offsets_ns=self.seen.offsets_ns,
@@ -182,6 +214,7 @@ class InHand:
                 end=end,
                 cut_after_ns=None if cut_ns is None else cut_ns - self.commanded_ns + CUT_MARGIN_NS,
                 counted=None if counted is None else counted - self.extras,
+                vouched_ns=self.vouched_ns,
             )
         )
         for _ in range(settled.uncommanded):

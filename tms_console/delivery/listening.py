@@ -16,6 +16,7 @@ from drivers.interface import (
     PulseReport,
     Stimulator,
     TrainEnded,
+    TrainRunning,
 )
 from tms_console.delivery.in_hand import UnplannedNumbers, unplanned_pulse
 from tms_console.delivery.journal import Journal
@@ -204,7 +205,7 @@ class Listener:
                 return UNCOMMANDED
             case DeviceNotice():
                 return self.weigh(event)
-            case TrainEnded():
+            case TrainEnded() | TrainRunning():
                 return ""
 
     def _clock_problem(self) -> str:

@@ -45,6 +45,8 @@ class TrainSeen:
         end: How the train ended.
         cut_after_ns: For CUT: pulses due later than this after the first were not given.
         counted: Stimuli between the two readings of the device's counter, None without one.
+        vouched_ns: For a device that reports no pulses: those due up to then after the first are
+            inferred from the train's running (`unreported`); None if nothing vouches for any.
     """
 
     offsets_ns: Sequence[int]
@@ -54,6 +56,19 @@ class TrainSeen:
     end: TrainEnd
     cut_after_ns: int | None = None
     counted: int | None = None
+    vouched_ns: int | None = None
+
+    @property
+    def vouched(self) -> frozenset[int]:
+        """Pulses that were due while the train was seen to run, where there are no reports."""
+        upto_ns = self.vouched_ns
+        if upto_ns is None:
+            return frozenset()
+        return frozenset(
+            index
+            for index, offset_ns in enumerate(self.offsets_ns)
+            if offset_ns <= upto_ns and index not in self.matched
+        )
 
     @property
     def inferable(self) -> Set[int]:
@@ -105,7 +120,7 @@ def settle_train(seen: TrainSeen) -> Settled:
         case TrainEnd.CUT:
             return _settle_cut(seen)
         case TrainEnd.LOST:
-            return _settled(seen, frozenset(), _missing(seen), doubt=_unknown_words(seen))
+            return _settle_lost(seen)
 
 
 def _settle_whole(seen: TrainSeen) -> Settled:
@@ -113,9 +128,10 @@ def _settle_whole(seen: TrainSeen) -> Settled:
     total = len(seen.offsets_ns)
     missing = _missing(seen)
     if seen.counted is None:
-        unknown = missing - seen.inferable
+        inferred = seen.inferable | seen.vouched
+        unknown = missing - inferred
         doubt = _unknown_words(seen, len(unknown)) if unknown else ""
-        return _settled(seen, seen.inferable, unknown, doubt=doubt)
+        return _settled(seen, inferred, unknown, doubt=doubt)
     bursts = total // seen.burst_pulses
     if seen.counted == total:
         return _settled(seen, missing, frozenset())
@@ -130,6 +146,13 @@ def _settle_whole(seen: TrainSeen) -> Settled:
         return _settled(seen, missing, frozenset(), uncommanded=extra, doubt=words)
     words = f"the stimulator counts {seen.counted} stimuli where {total} pulses were commanded"
     return _settled(seen, frozenset(), missing, doubt=f"{words}; {_unknown_words(seen)}")
+
+
+def _settle_lost(seen: TrainSeen) -> Settled:
+    """The device does not answer any more: what it had said before stays true."""
+    unknown = _missing(seen) - seen.vouched
+    words = _unknown_words(seen, len(unknown))
+    return _settled(seen, seen.vouched, unknown, doubt=words)
 
 
 def _bursts_are_reported(seen: TrainSeen) -> bool:
@@ -150,8 +173,9 @@ def _settle_cut(seen: TrainSeen) -> Settled:
         index for index in missing if cut_ns is None or seen.offsets_ns[index] <= cut_ns
     )
     if seen.counted is None:
-        doubt = _unknown_words(seen, len(possible)) if possible else ""
-        return _settled(seen, frozenset(), possible, doubt=doubt)
+        rest = possible - seen.vouched
+        doubt = _unknown_words(seen, len(rest)) if rest else ""
+        return _settled(seen, seen.vouched, rest, doubt=doubt)
     if _may_count_bursts(seen, possible):
         begun = max(seen.touched, default=0) * seen.burst_pulses
         inferred = frozenset(index for index in seen.inferable if index < begun)

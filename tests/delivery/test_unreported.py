@@ -1,0 +1,258 @@
+"""Trains of a device that reports no pulse: what may be claimed, and what a session does then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.magstim.options import VARIANTS
+from drivers.magstim.requests import FIRE
+from protocols.pattern import Train
+from protocols.prescription import rehearsal_content
+from protocols.protocol import load_library
+from tests.delivery.magstim_sessions import MagstimRehearsal, require_honest
+from tests.delivery.sessions import WatchedControls, content, rows, slow
+from tms_console.delivery.unreported import FIRST_PULSE_NS, LOOK_NS, Judged, Watched, judge
+
+MS = 1_000_000
+S = 1_000_000_000
+TEN_HZ = tuple(k * 100 * MS for k in range(40))
+
+
+def watched(running_ms: int | None, ended_ms: int | None) -> Judged:
+    """Forty pulses at 10 Hz: the last due at 3.9 s, the program over at 4.0 s."""
+    running = None if running_ms is None else running_ms * MS
+    ended = None if ended_ms is None else ended_ms * MS
+    return judge(Watched(TEN_HZ, 100 * MS, running, ended))
+
+
+def known(judged: Judged) -> int:
+    """How many of the forty are claimed."""
+    return sum(judged.vouched_ns is not None and one <= judged.vouched_ns for one in TEN_HZ)
+
+
+@pytest.mark.parametrize(
+    ("running_ms", "ended_ms", "claimed", "words"),
+    [
+        (3980, 4030, 40, ""),
+        (3850, 3920, 40, ""),  # a unit whose running bit falls with the last pulse
+        (3801, 4260, 40, ""),  # one answer lost at the end
+        (3980, 3899, 40, "ended 0.00 s too early"),
+        (700, 1100, 7, "ended 2.80 s too early"),
+        (None, 500, 0, "ended 3.40 s too early"),
+        (3799, 3950, 38, "was not seen to run to its end"),
+        (400, 4030, 4, "was not seen to run to its end"),
+        (None, 4030, 0, "was not seen to run to its end"),
+        (3980, 4270, 40, "was not seen to end at its time"),
+        (3980, None, 40, "was not seen to end at its time"),
+        (4090, None, 0, "was still running 0.07 s after its time"),
+        (5000, 5050, 0, "was still running"),
+    ],
+)
+def test_a_train_is_whole_only_if_it_ran_to_its_end_and_ended_then(
+    running_ms: int | None, ended_ms: int | None, claimed: int, words: str
+) -> None:
+    judged = watched(running_ms, ended_ms)
+    assert (bool(judged.doubt), known(judged)) == (bool(words), claimed)
+    assert words in judged.doubt
+    if judged.doubt:
+        assert f"{claimed} of its 40 pulses" in judged.doubt
+
+
+@given(
+    pulses=st.integers(2, 60),
+    hz=st.sampled_from([2, 10, 18, 20, 50, 100]),
+    given_=st.integers(0, 60),
+    bit_falls_at_last=st.booleans(),
+    looks=st.lists(st.integers(1, 400), min_size=1, max_size=80),
+)
+def test_no_pulse_is_claimed_that_a_device_of_either_kind_did_not_give(
+    pulses: int, hz: int, given_: int, bit_falls_at_last: bool, looks: list[int]
+) -> None:
+    """A device gives some of the pulses at the program's rate, then stops; looks come at any time.
+
+    The one pulse too many that may be claimed is the resolution: a device whose bit falls a period
+    after its last pulse and one whose bit falls with it look the same.
+    """
+    period_ns = S // hz
+    offsets = [k * period_ns for k in range(pulses)]
+    given_ = min(given_, pulses)
+    over_ns = 6 * MS + max(0, given_ - 1) * period_ns
+    over_ns += MS if bit_falls_at_last else period_ns
+    running = ended = None
+    at_ns = 0
+    for pause_ms in looks:
+        at_ns += pause_ms * MS
+        if at_ns < over_ns:
+            running = at_ns
+        else:
+            ended = at_ns + LOOK_NS
+            break
+    seen = Watched(offsets, period_ns, running, ended)
+    judged = judge(seen)
+    claimed = sum(judged.vouched_ns is not None and one <= judged.vouched_ns for one in offsets)
+    blind = -(-seen.resolution_ns // period_ns)
+    assert claimed <= given_ + (blind if not judged.doubt else 1)
+    if not judged.doubt:
+        assert claimed == pulses
+    if ended is None and running is None:
+        assert claimed == 0
+
+
+@given(
+    pulses=st.integers(2, 200),
+    hz=st.sampled_from([2, 10, 18, 20, 30, 50]),
+    bit_falls_at_last=st.booleans(),
+    phase_ms=st.integers(0, 40),
+)
+def test_a_device_that_gives_all_of_it_is_believed_when_it_is_looked_at_every_40_ms(
+    pulses: int, hz: int, bit_falls_at_last: bool, phase_ms: int
+) -> None:
+    period_ns = S // hz
+    offsets = [k * period_ns for k in range(pulses)]
+    over_ns = 6 * MS + offsets[-1] + (MS if bit_falls_at_last else period_ns)
+    asked_ns = phase_ms * MS
+    running = None
+    while asked_ns < over_ns:
+        running, asked_ns = asked_ns, asked_ns + 40 * MS
+    judged = judge(Watched(offsets, period_ns, running, asked_ns + 40 * MS))
+    assert judged == Judged(offsets[-1], "")
+
+
+# Whole sessions -------------------------------------------------------------------------------
+
+
+def trains(number: int = 2, pulses: int = 40, hz: int = 10) -> MagstimRehearsal:
+    made = content(Train(pulses, Fraction(hz)), number)
+    return MagstimRehearsal(content=made, database=Path())
+
+
+@pytest.mark.parametrize("at_last", [False, True], ids=["a period later", "at the last pulse"])
+def test_whole_trains_are_inferred_wherever_the_running_bit_falls(
+    tmp_path: Path, at_last: bool
+) -> None:
+    run = trains(3)
+    run.database = tmp_path / "r.db"
+    run.options = replace(VARIANTS["rapid2"], ends_at_last_pulse=at_last)
+    done = run.run()
+    assert (done.state, done.result.reason) == ("completed", "complete")
+    assert done.claims == {("delivered", "inferred")}
+    assert len(done.pulses) == len(done.emulator.fired) == 120
+    starts = [one.commanded_ns for one in done.pulses[::40]]
+    assert starts == [one.planned_ns for one in done.pulses[::40]]
+    ended = rows(done.database, "SELECT ended_ns - started_ns FROM train")
+    assert all(3900 * MS < one[0] < 4150 * MS for one in ended)
+    require_honest(done)
+
+
+@pytest.mark.parametrize("protocol", ["hf10-dash", "h1-18hz", "lf1-right"])
+def test_a_protocol_of_the_library_is_given_with_what_can_be_known(
+    tmp_path: Path, protocol: str
+) -> None:
+    made = rehearsal_content(load_library()[protocol], 45)
+    done = MagstimRehearsal(content=made, database=tmp_path / "r.db", variant="super-rapid2").run()
+    assert (done.state, done.result.reason) == ("completed", "complete")
+    assert len(done.pulses) == made.pulses == len(done.emulator.fired)
+    kind = "acknowledged" if protocol == "lf1-right" else "inferred"
+    assert done.claims == {("delivered", kind)}
+    require_honest(done)
+
+
+@pytest.mark.parametrize("pulse", [1, 7, 39])
+@pytest.mark.parametrize("fault", ["coil_hot", "coil_removed", "interlock_open"])
+def test_a_train_that_ends_early_leaves_what_nobody_saw_unknown_and_the_rest_not_given(
+    tmp_path: Path, fault: str, pulse: int
+) -> None:
+    run = trains(2)
+    run.database, run.faults = tmp_path / "r.db", [f"{fault}@{pulse}"]
+    done = run.run()
+    assert done.state == "failed"
+    assert done.count("unknown") >= 1
+    assert {one.evidence for one in done.pulses if one.outcome == "delivered"} <= {"inferred"}
+    assert len(done.frames_sent(FIRE.frame)) == 1
+    assert len(done.emulator.fired) == pulse
+    if pulse == 7:
+        assert done.count("not_delivered") > 20
+    require_honest(done)
+
+
+def test_a_train_that_runs_on_after_its_time_is_believed_in_nothing(tmp_path: Path) -> None:
+    """A unit that gives another program than was read back: slower, and as many pulses."""
+    run = trains(2)
+    run.database = tmp_path / "r.db"
+    told = run.touched
+
+    def slow_down(it: MagstimRehearsal, how: str) -> None:
+        told(it, how)
+        if it.emulator.state().running:
+            it.emulator._unit.frequency_tenths = 90
+
+    run.touched = slow_down
+    done = run.run()
+    assert done.state == "failed"
+    assert "still running" in done.result.reason
+    assert done.claims == {("unknown", "none")}
+    assert len(done.frames_sent(FIRE.frame)) == 1
+
+
+def test_a_train_that_ends_without_a_reason_is_not_believed_to_be_whole(tmp_path: Path) -> None:
+    run = trains(2)
+    run.database = tmp_path / "r.db"
+
+    def hurry(it: MagstimRehearsal, _how: str) -> None:
+        if it.emulator.state().running and len(it.emulator.fired) < 22:
+            it.emulator._unit.pulses = 25
+
+    run.touched = hurry
+    done = run.run()
+    assert done.state == "failed"
+    assert "too early" in done.result.reason
+    outcomes = [one.outcome for one in done.pulses]
+    assert 19 <= outcomes.count("delivered") <= 25
+    assert outcomes[24] in {"delivered", "unknown"}
+    assert outcomes[39] == "not_delivered"
+    require_honest(done)
+
+
+@pytest.mark.parametrize("look", [25, 60, 110, 160, 220, 300])
+def test_a_stop_in_a_train_keeps_what_was_seen_until_then(tmp_path: Path, look: int) -> None:
+    controls = WatchedControls(look, lambda it: it.stop("somebody"))
+    run = trains(1)
+    run.database, run.controls = tmp_path / "r.db", controls
+    done = run.run()
+    assert done.state in {"stopped", "completed", "none"}
+    if done.state == "none":
+        assert done.emulator.fired == ()
+        return
+    require_honest(done)
+
+
+def test_a_silent_unit_leaves_the_train_to_what_was_seen_before(tmp_path: Path) -> None:
+    """The watchdog ends the train within a second; nobody is there to say when."""
+    run = trains(1)
+    run.database, run.faults = tmp_path / "r.db", ["hang@12"]
+    done = run.run()
+    assert done.state == "failed"
+    assert "does not answer" in done.result.reason
+    outcomes = [one.outcome for one in done.pulses]
+    assert set(outcomes) == {"delivered", "unknown"}
+    assert outcomes == sorted(outcomes), "first what was seen, then what was not"
+    assert outcomes.count("delivered") <= 12
+    assert len(done.emulator.fired) < 26
+
+
+def test_pulses_at_1_hz_are_acknowledged_one_by_one(tmp_path: Path) -> None:
+    done = MagstimRehearsal(content=slow(), database=tmp_path / "r.db").run()
+    assert done.state == "completed"
+    assert done.claims == {("delivered", "acknowledged")}
+    require_honest(done)
+
+
+def test_the_first_pulse_allowance_covers_the_slowest_unit() -> None:
+    """10 ± 1.5 ms for a BiStim² (stimulators.md 6)."""
+    assert FIRST_PULSE_NS > 11_500_000
