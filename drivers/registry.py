@@ -47,6 +47,9 @@ class DriverEntry:
         baud_rate: Of its line.
         open: Makes a usable stimulator of an open link, or raises.
         disarm_frame: Disarms such a unit, whatever it is doing.
+        reviewed: This driver was reviewed for treating patients.  Without it the gate gives no
+            treatment with a real unit; a proved emulator may be rehearsed on.
+        names_coil: Such a unit says which coil is connected; else somebody must state it.
         probed: Ports are searched with it; False if another driver finds the same units.
     """
 
@@ -55,6 +58,8 @@ class DriverEntry:
     baud_rate: int
     open: Callable[[Link, Clock, FrameLog, Callable[[], bool]], Stimulator]
     disarm_frame: bytes
+    reviewed: bool
+    names_coil: bool
     probed: bool = True
 
 
@@ -62,6 +67,30 @@ def _open_magpro(
     link: Link, clock: Clock, frame_log: FrameLog, stop_requested: Callable[[], bool]
 ) -> Stimulator:
     return magpro.MagProStimulator(link, clock, frame_log=frame_log, stop_requested=stop_requested)
+
+
+MAGSTIM_REVIEWED = False
+"""No Magstim driver was ever run on a real unit: all of it rests on public clients' reading of the
+protocol (stimulators.md 1).  Whoever sets this has reviewed driver and evidence on the bench."""
+
+
+def _magstim_entry(
+    name: str,
+    title: str,
+    open_it: Callable[[Link, Clock, FrameLog, Callable[[], bool]], Stimulator],
+    *,
+    probed: bool = True,
+) -> DriverEntry:
+    return DriverEntry(
+        name,
+        title,
+        magstim.BAUD_RATE,
+        open_it,
+        magstim.DISARM_FRAME,
+        reviewed=MAGSTIM_REVIEWED,
+        names_coil=False,
+        probed=probed,
+    )
 
 
 def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
@@ -85,7 +114,7 @@ def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
 
     title = f"Magstim {model.value} ({mains} V)"
     probed = name == "rapid2"
-    return DriverEntry(name, title, magstim.BAUD_RATE, open_it, magstim.DISARM_FRAME, probed)
+    return _magstim_entry(name, title, open_it, probed=probed)
 
 
 def _code_or_close(link: Link) -> UnlockCode:
@@ -106,7 +135,7 @@ def _single_entry(name: str, family: Family) -> DriverEntry:
         )
 
     title = f"Magstim {family}"
-    return DriverEntry(name, title, magstim.BAUD_RATE, open_it, magstim.DISARM_FRAME)
+    return _magstim_entry(name, title, open_it)
 
 
 _RAPIDS = {
@@ -121,7 +150,13 @@ _RAPIDS = {
 
 DRIVERS = {
     "magpro": DriverEntry(
-        "magpro", "MagVenture MagPro", magpro.BAUD_RATE, _open_magpro, magpro.DISARM_FRAME
+        "magpro",
+        "MagVenture MagPro",
+        magpro.BAUD_RATE,
+        _open_magpro,
+        magpro.DISARM_FRAME,
+        reviewed=True,
+        names_coil=True,
     ),
     **{name: _rapid_entry(name, *label) for name, label in _RAPIDS.items()},
     "bistim2": _single_entry("bistim2", Family.BISTIM),

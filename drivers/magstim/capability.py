@@ -6,8 +6,12 @@ it reaches the unit.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
+from drivers.interface import TimedTrain
 from drivers.magstim import energy
 from drivers.magstim.dialect import Family
 from drivers.magstim.tables import MAX_PCT_MSO, RapidUnit, recharge_ns
@@ -16,6 +20,13 @@ from protocols.pattern import Train
 FINE_STEPS_HZ = 30
 """Up to here frequencies go by 0.1 Hz, above by 1 Hz (1.8)."""
 TENTH = Fraction(1, 10)
+TENTH_NS = 100_000_000
+START_SLACK_NS = 100_000_000
+"""A train may start so late and the next one on time: the wait between them must hold even then."""
+MOST_IN_A_MINUTE = 130
+"""Trains of at least 0.1 s with 0.5 s between: no more than these decide about one minute."""
+LONGEST_WAIT_TENTHS = 620
+"""After a minute without stimulation every train is allowed that is allowed by itself."""
 MAX_PAIR_INTERVAL_MS = 999
 
 
@@ -32,21 +43,72 @@ def why_not_timed(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
     return _frequency(unit, train, pct_mso) or _length(unit, train) or _energy(unit, train, pct_mso)
 
 
-def why_not_so_close(unit: RapidUnit, train: Train, pct_mso: int, period_s: Fraction) -> str | None:
-    """Return why such trains cannot follow each other at that distance of onsets, or None.
+def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | None:
+    """Return why the trains of a session cannot follow each other as planned, or None.
 
-    The sentence names the shortest interval, last pulse of a train to first of the next, rounded
-    up to tenths of a second.
+    Each is held against the wait after the one before and against the energy of its minute, as the
+    driver does when it is started.  The sentence names the shortest interval, last pulse of a train
+    to first of the next, rounded up to tenths of a second; each train by itself is possible.
     """
-    least_s = energy.shortest_period_s(train, pct_mso)
-    if period_s >= least_s:
-        return None
-    shortest_s = _tenth_up(least_s - train.duration_s)
+    account = energy.EnergyAccount()
+    for number, (before, one) in enumerate(pairwise(trains), 2):
+        _note(account, before)
+        if is_by_pulses(one.train):
+            continue
+        at_ns = one.due_ns - START_SLACK_NS
+        if account.earliest_ns(one.train, one.intensity_pct_mso, at_ns) > at_ns:
+            return _too_soon(unit, number, before, one, trains)
+    return None
+
+
+def is_by_pulses(train: Train) -> bool:
+    """Return whether the host gives the train pulse by pulse (1 Hz or slower)."""
+    return train.rate_hz <= 1
+
+
+def _note(account: energy.EnergyAccount, one: TimedTrain) -> None:
+    if not is_by_pulses(one.train):
+        account.note(one.due_ns, one.train, one.intensity_pct_mso)
+        return
+    period_ns = round(10**9 / one.train.rate_hz)
+    for pulse in range(one.train.pulses):
+        account.note_pulse(one.due_ns + pulse * period_ns, one.intensity_pct_mso)
+
+
+def _too_soon(
+    unit: RapidUnit, number: int, before: TimedTrain, one: TimedTrain, trains: Sequence[TimedTrain]
+) -> str:
+    train, pct = one.train, one.intensity_pct_mso
+    last_ns = before.due_ns + round(before.train.duration_s * 10**9)
+    gap_s = Fraction(one.due_ns - last_ns, 10**9)
+    shortest_s = _shortest_s(before, one, trains)
     return (
-        f"{unit.name} cannot repeat {train.pulses} pulses at {_hz(train.rate_hz)} Hz and {pct_mso} "
-        f"%MSO after {_seconds(period_s - train.duration_s)} s (its supply would be overloaded): "
-        f"the shortest interval from the last pulse to the next train is {_seconds(shortest_s)} s."
+        f"{unit.name} cannot give train {number}, {train.pulses} pulses at {_hz(train.rate_hz)} Hz "
+        f"and up to {pct} %MSO, {_seconds(gap_s)} s after the last pulse before it (its supply "
+        f"would be overloaded): the shortest such interval is {_seconds(shortest_s)} s."
     )
+
+
+def _shortest_s(before: TimedTrain, one: TimedTrain, trains: Sequence[TimedTrain]) -> Fraction:
+    """Return the shortest gap, in whole tenths of a second, with which all such trains pass."""
+    kind = (one.train, one.intensity_pct_mso)
+    alike = sum((each.train, each.intensity_pct_mso) == kind for each in trains)
+    after = [one] * max(1, min(MOST_IN_A_MINUTE, alike - (before.train == one.train)))
+    tenths = range(1, LONGEST_WAIT_TENTHS)
+    least = bisect_left(tenths, True, key=lambda gap: _pass([before, *after], gap * TENTH_NS))
+    return Fraction(tenths[least], 10)
+
+
+def _pass(trains: Sequence[TimedTrain], gap_ns: int) -> bool:
+    """Return whether trains may follow each other with that gap, the first being given at once."""
+    account, at_ns = energy.EnergyAccount(), 0
+    for before, one in pairwise(trains):
+        _note(account, TimedTrain(at_ns, before.train, before.intensity_pct_mso))
+        at_ns += round(before.train.duration_s * 10**9) + gap_ns
+        due_ns = at_ns - START_SLACK_NS
+        if account.earliest_ns(one.train, one.intensity_pct_mso, due_ns) > due_ns:
+            return False
+    return True
 
 
 def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
@@ -182,10 +244,6 @@ def _energy(unit: RapidUnit, train: Train, pct_mso: int) -> str | None:
 def _pulse_step(rate_hz: Fraction) -> int:
     """Return the fewest pulses that take a whole number of tenths of a second at this rate."""
     return (rate_hz / 10).numerator
-
-
-def _tenth_up(seconds: Fraction) -> Fraction:
-    return Fraction(-(-seconds * 10 // 1), 10)
 
 
 def _hz(rate: Fraction) -> str:

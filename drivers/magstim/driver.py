@@ -46,7 +46,7 @@ BAUD_RATE = 9600
 """stimulators.md 1.1."""
 DISARM_FRAME = DISARM.frame
 """What disarms a unit, whatever it is doing."""
-COIL = "connected coil"
+COIL = "one that is not named"
 """A Magstim says that a coil is there, and not which."""
 QUERY_ROOM_NS = 80 * MILLISECOND
 """A keep-alive query and its answer take less; it is not begun closer to a command."""

@@ -55,11 +55,6 @@ def continuous_rate_hz(pct_mso: int) -> Fraction | None:
     return SUPPLY_W / energy if energy else None
 
 
-def shortest_period_s(train: Train, pct_mso: int) -> Fraction:
-    """Return the shortest distance of the onsets of such trains, in seconds."""
-    return train.nominal_s + wait_after_s(train.pulses, train.rate_hz, pct_mso)
-
-
 @dataclass(frozen=True, slots=True)
 class _Given:
     """A train that was given: when its nominal time ended, and its pulses' energy in J."""
@@ -83,6 +78,10 @@ class EnergyAccount:
         self._given.append(_Given(begun_ns, ended_ns, energy_j))
         wait_s = wait_after_s(train.pulses, train.rate_hz, pct_mso)
         self._free_ns = ended_ns + _ceil_ns(wait_s)
+
+    def note_pulse(self, given_ns: int, pct_mso: int) -> None:
+        """Note a single pulse, which has no wait of its own here."""
+        self._given.append(_Given(given_ns, given_ns, pulse_energy_j(pct_mso)))
 
     def earliest_ns(self, train: Train, pct_mso: int, now_ns: int) -> int:
         """Return the earliest time, at or after now, at which such a train may begin.

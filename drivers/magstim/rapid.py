@@ -26,7 +26,7 @@ from drivers.interface import (
     TrainTiming,
 )
 from drivers.link import Link
-from drivers.magstim.capability import why_not_rapid, why_not_timed
+from drivers.magstim.capability import why_not_in_sequence, why_not_rapid, why_not_timed
 from drivers.magstim.dialect import LOCKED_FROM, Command, Dialect, Family, Instrument
 from drivers.magstim.driver import ARMING_S, COIL, MagstimStimulator, Standing, describe
 from drivers.magstim.energy import EnergyAccount
@@ -113,6 +113,8 @@ class RapidStimulator(MagstimStimulator):
             checking_s=CHECKING_S,
             arming_s=ARMING_S,
             refusal=refusal,
+            names_coil=False,
+            sequence_refusal=lambda trains: why_not_in_sequence(unit, trains),
         )
 
     def _take_control(self) -> None:
@@ -257,10 +259,14 @@ class RapidStimulator(MagstimStimulator):
         return ""
 
     def _given(self, commanded_ns: int, *, train: bool) -> None:
+        settings = self._set_to
         if not train:
             self._last_pulse_ns = commanded_ns
-        elif self._set_to is not None:
-            settings = self._set_to
+        if settings is None:
+            return
+        if not train:
+            self._energy.note_pulse(commanded_ns, settings.intensity_pct_mso)
+        else:
             self._energy.note(commanded_ns, settings.train, settings.intensity_pct_mso)
 
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:

@@ -88,6 +88,7 @@ class SingleStimulator(MagstimStimulator):
             checking_s=CHECKING_S,
             arming_s=ARMING_S,
             refusal=refusal,
+            names_coil=False,
         )
 
     @property

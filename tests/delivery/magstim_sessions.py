@@ -26,7 +26,7 @@ from protocols.prescription import SessionContent
 from tests.delivery.sessions import PulseOnRecord, pulses_on_record, require_sound, rows
 from tms_console.delivery import place
 from tms_console.delivery.controls import Controls
-from tms_console.delivery.order import EmulatorOrder, SessionOrder
+from tms_console.delivery.order import Challenge, EmulatorOrder, SessionOrder
 from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.surroundings import SessionResult, Surroundings
@@ -50,6 +50,8 @@ class MagstimRehearsal:
         controls: Where orders arrive.
         publish: Sees every snapshot.
         touched: Called before the link is written to or read, with the rehearsal itself.
+        order: Changes the order before it is given.
+        challenge: What a start order must answer, for a treatment.
         sent: Time and bytes of every frame that went on the wire.
     """
 
@@ -61,25 +63,30 @@ class MagstimRehearsal:
     controls: Controls = field(default_factory=Controls)
     publish: Callable[[Snapshot], None] = lambda _: None
     touched: Callable[[MagstimRehearsal, str], None] = lambda _it, _how: None
+    order: Callable[[SessionOrder], SessionOrder] = lambda order: order
+    challenge: Challenge | None = None
     sent: list[tuple[int, bytes]] = field(default_factory=list)
     _clock: Clock | None = None
     _emulator: MagstimEmulator | None = None
     _result: SessionResult | None = None
 
     def run(self) -> MagstimRehearsal:
-        order = SessionOrder(
-            kind="rehearsal",
-            content=cast("JsonValue", self.content.canonical()),
-            digest=self.content.digest(),
-            authority_uid=new_uid(),
-            database=str(self.database),
-            device=EmulatorOrder(name=self.variant, virtual=True, faults=tuple(self.faults)),
-            actor="rehearsal",
+        order = self.order(
+            SessionOrder(
+                kind="rehearsal",
+                content=cast("JsonValue", self.content.canonical()),
+                digest=self.content.digest(),
+                authority_uid=new_uid(),
+                database=str(self.database),
+                device=EmulatorOrder(name=self.variant, virtual=True, faults=tuple(self.faults)),
+                actor="rehearsal",
+            )
         )
+        around = Surroundings(self.controls, self.publish, "0.1.0", challenge=self.challenge)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "build_emulator", self._build)
             patch.setattr(place, "MemoryLink", self._join)
-            self._result = run_session(order, Surroundings(self.controls, self.publish, "0.1.0"))
+            self._result = run_session(order, around)
         return self
 
     def _build(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from drivers.interface import Capabilities, DeviceIdentity, DeviceStatus, ReportKind, TrainTiming
+from drivers.interface import (
+    Capabilities,
+    DeviceIdentity,
+    DeviceStatus,
+    ReportKind,
+    TimedTrain,
+    TrainTiming,
+)
 from protocols.limits import Finding, Level
 from protocols.pattern import Train
 from tests.delivery.plans import TEN_HZ
@@ -18,6 +26,7 @@ from tms_console.delivery.gate import (
     TREATMENT_CODES,
     Answer,
     CheckResult,
+    CoilStated,
     GateRefused,
     SessionFacts,
     TrainFacts,
@@ -63,6 +72,7 @@ SESSION = SessionFacts(
     capabilities=DEVICE,
     status=STATUS,
     loads=[(TEN_HZ, 60)],
+    sequence=[TimedTrain(0, TEN_HZ, 60)],
     coils=["figure-8"],
 )
 ALL_ASKED = tuple(CheckResult(code, Answer.PASSED, "It is.") for code in TREATMENT_CODES)
@@ -73,6 +83,7 @@ TREATMENT = replace(
     proof="",
     database_purpose="clinic",
     capabilities=replace(DEVICE, coil_shape="figure-8"),
+    driver_reviewed=True,
 )
 TRAIN = TrainFacts(
     people=(),
@@ -249,3 +260,74 @@ def test_a_finding_that_blocks_closes_the_gate_and_others_do_not() -> None:
     assert passed.answer is Answer.PASSED
     assert refused.answer is Answer.REFUSED
     assert refused.sentence == "Above 100 %MSO."
+
+
+# A stimulator that nobody reviewed, and one that does not name its coil -------------------------
+
+
+def answers_of(facts: SessionFacts) -> dict[str, CheckResult]:
+    return {one.code: one for one in check_session(facts)}
+
+
+def test_a_real_stimulator_whose_driver_nobody_reviewed_treats_nobody() -> None:
+    for kind in (TREATMENT, replace(TREATMENT, database_purpose="demo")):
+        refused = answers_of(replace(kind, driver_reviewed=False))["driver"]
+        assert refused.answer is Answer.REFUSED
+        assert refused.sentence == (
+            "The driver for the MagPro X100 has not been reviewed, so no real MagPro X100 treats a "
+            "patient with this program."
+        )
+    assert answers_of(TREATMENT)["driver"].answer is Answer.PASSED
+    assert answers_of(SESSION)["driver"].sentence == "Nobody is treated with it."
+
+
+NAMELESS = replace(DEVICE, names_coil=False, coil_shape="figure-8")
+"""A shape that cannot be known of a coil that is not named."""
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        (None, "nobody stated it"),
+        (CoilStated("H1", "Ann Smith"), "Ann Smith states that it is: H1. The prescription asks"),
+        (CoilStated("figure-8", "Ann Smith"), ""),
+    ],
+)
+def test_a_coil_that_is_not_named_counts_by_somebodys_word_alone(
+    stated: CoilStated | None, words: str
+) -> None:
+    said = answers_of(replace(TREATMENT, capabilities=NAMELESS, coil_stated=stated))["coil"]
+    assert said.answer is (Answer.REFUSED if words else Answer.PASSED)
+    assert words in said.sentence
+    assert "the stimulator does not say which" in said.sentence
+
+
+def test_nobodys_word_counts_where_the_stimulator_names_its_coil() -> None:
+    other = replace(TREATMENT, capabilities=replace(DEVICE, coil_shape="round"))
+    for stated in (None, CoilStated("figure-8", "Ann Smith")):
+        said = answers_of(replace(other, coil_stated=stated))["coil"]
+        assert said.answer is Answer.REFUSED
+        assert "Ann" not in said.sentence
+
+
+def test_a_missing_coil_is_missing_whatever_was_stated() -> None:
+    stated = CoilStated("figure-8", "Ann Smith")
+    status = replace(STATUS, coil="")
+    facts = replace(TREATMENT, capabilities=NAMELESS, status=status, coil_stated=stated)
+    assert answers_of(facts)["coil"].sentence == "No coil is connected."
+
+
+def test_trains_that_cannot_follow_each_other_are_refused_before_the_session() -> None:
+    seen: list[list[TimedTrain]] = []
+
+    def too_close(trains: Sequence[TimedTrain]) -> str | None:
+        seen.append(list(trains))
+        return "too close: 7 s could be prescribed."
+
+    facts = replace(SESSION, capabilities=replace(DEVICE, sequence_refusal=too_close))
+    refused = answers_of(facts)["capability"]
+    assert (refused.answer, refused.sentence) == (
+        Answer.REFUSED,
+        "too close: 7 s could be prescribed.",
+    )
+    assert seen == [[TimedTrain(0, TEN_HZ, 60)]]

@@ -212,6 +212,7 @@ class _Kept:
 
 _kept: dict[str, _Kept] = {}
 
+TWO_BURSTS = Train(2, Fraction(5), THETA)
 FRESH_FOR_S = 300
 """The forms of a copy must be of the last hour."""
 
@@ -222,6 +223,7 @@ def make_ready(
     *,
     short: bool = False,
     trains: int = 3,
+    train: Train = TWO_BURSTS,
     forms: Sequence[str] = tuple(FORMS),
 ) -> Ready:
     """Return a practice in which one session may be given now; the clock is the real one.
@@ -233,13 +235,14 @@ def make_ready(
         band: Within which another threshold may be used.
         short: Trains of six pulses, four seconds apart, instead of iTBS 600.
         trains: How many of them.
+        train: Other trains, if short.
         forms: Which forms are filled in.
     """
-    name = repr((band, short, trains, forms))
+    name = repr((band, short, trains, train, forms))
     if name not in _kept or time.monotonic() - _kept[name].made_s > FRESH_FOR_S:
         first = folder / "ready"
         first.mkdir()
-        made = _make(first, band, trains if short else 0, forms)
+        made = _make(first, band, (train, trains if short else 0), forms)
         copy_of(made.station.database.path)  # moves the log into the file
         _kept[name] = _Kept(made, _read(first), time.monotonic())
     kept = _kept[name]
@@ -292,7 +295,7 @@ def _places(folder: Path) -> dict[str, Path]:
 def make_unrelated(folder: Path, purpose: Purpose = Purpose.CLINIC) -> Ready:
     """Return another clinic, of other people and keys, in which one session may be given now."""
     folder.mkdir()
-    return _ready(_new_practice(folder, purpose), None, 3, tuple(FORMS))
+    return _ready(_new_practice(folder, purpose), None, (TWO_BURSTS, 3), tuple(FORMS))
 
 
 def _new_practice(folder: Path, purpose: Purpose) -> Practice:
@@ -313,32 +316,38 @@ def _new_practice(folder: Path, purpose: Purpose) -> Practice:
     return Practice(clinic, patient_uid, "", second)
 
 
-def _make(folder: Path, band: RemeasureBand | None, trains: int, forms: Sequence[str]) -> Ready:
+def _make(
+    folder: Path, band: RemeasureBand | None, trains: tuple[Train, int], forms: Sequence[str]
+) -> Ready:
     return _ready(make_practice(folder), band, trains, forms)
 
 
-def shortened(made: Prescription, trains: int) -> Prescription:
-    """Return the same with a few trains of two bursts."""
+def shortened(made: Prescription, trains: int, train: Train = TWO_BURSTS) -> Prescription:
+    """Return the same with a few short trains."""
     rest = Interval(Fraction(4), Convention.GAP) if trains > 1 else None
-    pattern = BlockPattern(Train(2, Fraction(5), THETA), trains, rest, None)
+    pattern = BlockPattern(train, trains, rest, None)
     block = replace(made.session.blocks[0], pattern=pattern)
     return replace(
         made,
         session=replace(made.session, blocks=(block,)),
-        course=replace(made.course, most_pulses_a_day=6 * trains),
+        course=replace(made.course, most_pulses_a_day=train.pulses * trains),
     )
 
 
 def _ready(
-    practice: Practice, band: RemeasureBand | None, trains: int, forms: Sequence[str]
+    practice: Practice,
+    band: RemeasureBand | None,
+    trains: tuple[Train, int],
+    forms: Sequence[str],
 ) -> Ready:
+    train, number = trains
     practice.clinic.wall.set("")
     uid = practice.measure(45, ago(days=1))
     ready = Ready(practice.clinic, practice.patient_uid, uid, practice.second)
     ready.policy()
     ready.made = ready.prescription(band)
-    if trains:
-        ready.made = shortened(ready.made, trains)
+    if number:
+        ready.made = shortened(ready.made, number, train)
     propose(ready.station, ready.technician, ready.made)
     ready.approve(ready.made)
     for form_id in forms:

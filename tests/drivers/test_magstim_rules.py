@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.interface import TimedTrain
 from drivers.magstim import energy
 from drivers.magstim.capability import (
+    why_not_in_sequence,
     why_not_rapid,
     why_not_single,
-    why_not_so_close,
     why_not_timed,
 )
 from drivers.magstim.dialect import Dialect, Family
@@ -211,32 +212,75 @@ def test_theta_burst_is_refused_in_one_sentence_that_says_why_and_what_would(
     )
 
 
-def test_a_train_too_close_to_the_last_is_refused_with_the_shortest_interval() -> None:
+def in_sequence(train: Train, pct_mso: int, gap_s: Fraction, number: int = 20) -> list[TimedTrain]:
+    period_ns = round((train.duration_s + gap_s) * S)
+    return [TimedTrain(k * period_ns, train, pct_mso) for k in range(number)]
+
+
+def test_trains_too_close_to_each_other_are_refused_with_the_shortest_interval() -> None:
+    """80 %, 20 Hz, 40 pulses: 6.14 s from onset to onset by the published wait of 4.14 s (1.9)."""
     train = Train(40, Fraction(20))
-    assert energy.shortest_period_s(train, 80) == 2 + energy.wait_after_s(40, Fraction(20), 80)
-    assert why_not_so_close(PLUS, train, 80, Fraction(5)) == (
-        "Magstim Super Rapid² Plus (240 V) cannot repeat 40 pulses at 20 Hz and 80 %MSO after 3.05 "
-        "s (its supply would be overloaded): the shortest interval from the last pulse to the next "
-        "train is 4.2 s."
+    assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(305, 100))) == (
+        "Magstim Super Rapid² Plus (240 V) cannot give train 2, 40 pulses at 20 Hz and up to 80 "
+        "%MSO, 3.05 s after the last pulse before it (its supply would be overloaded): the "
+        "shortest such interval is 4.8 s."
     )
-    assert why_not_so_close(PLUS, train, 80, train.duration_s + Fraction(42, 10)) is None
+    assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(48, 10))) is None
+    assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(47, 10))) is not None
+    assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(3), number=1)) is None
 
 
-@given(st.sampled_from(UNITS), trains, st.integers(1, 100), st.integers(1, 600))
+def test_two_trains_of_different_blocks_count_too() -> None:
+    hard, soft = Train(40, Fraction(20)), Train(40, Fraction(10))
+    sentence = why_not_in_sequence(
+        PLUS, [TimedTrain(0, hard, 80), TimedTrain(5 * S, soft, 54), TimedTrain(60 * S, hard, 80)]
+    )
+    assert sentence is not None
+    assert "train 2, 40 pulses at 10 Hz and up to 54 %MSO, 3.05 s after" in sentence
+    slow = TimedTrain(5 * S, Train(40, Fraction(1)), 100)
+    assert why_not_in_sequence(PLUS, [TimedTrain(0, hard, 80), slow]) is None
+    assert why_not_in_sequence(PLUS, [slow, TimedTrain(60 * S, hard, 80)]) is None
+
+
+HEAVY = st.builds(
+    lambda rate, seconds: Train(rate * seconds, Fraction(rate)),
+    st.sampled_from([5, 10, 15, 20, 25]),
+    st.integers(1, 6),
+)
+"""Trains whose energy matters, in whole seconds."""
+
+
+@given(st.sampled_from([SUPER, PLUS]), HEAVY, st.integers(40, 100), st.integers(5, 300))
 def test_the_interval_that_a_refusal_names_is_allowed_and_a_tenth_less_is_not(
     unit: RapidUnit, train: Train, pct_mso: int, tenths: int
 ) -> None:
-    period_s = train.duration_s + Fraction(tenths, 10)
-    sentence = why_not_so_close(unit, train, pct_mso, period_s)
-    if sentence is None:
-        assert period_s >= energy.shortest_period_s(train, pct_mso)
+    if why_not_rapid(unit, train, pct_mso) is not None:
         return
-    named = re.search(r"next train is ([\d.]+) s", sentence)
+    sentence = why_not_in_sequence(unit, in_sequence(train, pct_mso, Fraction(tenths, 10)))
+    if sentence is None:
+        return
+    named = re.search(r"such interval is ([\d.]+) s", sentence)
     assert named is not None
     interval_s = Fraction(named[1])
-    assert why_not_so_close(unit, train, pct_mso, train.duration_s + interval_s) is None
-    less = train.duration_s + interval_s - Fraction(1, 10)
-    assert why_not_so_close(unit, train, pct_mso, less) is not None
+    assert why_not_in_sequence(unit, in_sequence(train, pct_mso, interval_s)) is None
+    less = in_sequence(train, pct_mso, interval_s - Fraction(1, 10))
+    assert why_not_in_sequence(unit, less) is not None
+
+
+@given(st.sampled_from([SUPER, PLUS]), HEAVY, st.integers(40, 100), st.integers(5, 100))
+def test_no_minute_of_an_allowed_sequence_holds_more_than_the_supply_gives(
+    unit: RapidUnit, train: Train, pct_mso: int, tenths: int
+) -> None:
+    """63,000 J, pulse by pulse, by a count of its own (1.9)."""
+    if why_not_rapid(unit, train, pct_mso) is not None:
+        return
+    sequence = in_sequence(train, pct_mso, Fraction(tenths, 10), 30)
+    if why_not_in_sequence(unit, sequence) is not None:
+        return
+    times = [one.due_ns + round(k * S / train.rate_hz) for one in sequence
+             for k in range(train.pulses)]  # fmt: skip
+    most = int(Fraction(63_000) / energy.pulse_energy_j(pct_mso))
+    assert all(b - a >= 60 * S for a, b in zip(times, times[most + 1 :], strict=False))
 
 
 CANNOT = [

@@ -351,3 +351,30 @@ def test_a_late_event_is_written_as_it_came(ready: Ready) -> None:
     with ready.trusting() as trusted:
         (found,) = adverse_events_of(trusted, ready.patient_uid)
     assert found.uid == record.uid
+
+
+def test_a_real_stimulator_that_nobody_reviewed_is_refused_in_the_list(ready: Ready) -> None:
+    one = items(ready, device="/dev/ttyUSB0", driver="rapid2")["device"]
+    assert one.refuses
+    assert one.sentence == (
+        "The driver for the Magstim Rapid² (240 V) has not been reviewed, so no real Magstim "
+        "Rapid² (240 V) treats a patient with this program. Choose another stimulator."
+    )
+    assert not items(ready, device="/dev/ttyUSB0", driver="magpro")["device"].refuses
+
+
+def test_who_starts_states_the_coil_where_the_stimulator_does_not_name_it(ready: Ready) -> None:
+    asked = items(ready, driver="rapid2")["coil"]
+    assert (asked.refuses, asked.action, asked.opens) == (True, "It is figure-8", "coil")
+    screen = before(ready, driver="rapid2", coil_stated=True)
+    assert isinstance(screen, BeforeScreen)
+    said = next(one for one in screen.items if one.code == "coil")
+    assert (said.refuses, "It was not read" in said.sentence) == (False, True)
+    assert screen.shown.ordered.stated_coil == "figure-8"
+
+
+def test_nobody_states_the_coil_of_a_stimulator_that_names_it(ready: Ready) -> None:
+    screen = before(ready, driver="magpro", coil_stated=True)
+    assert isinstance(screen, BeforeScreen)
+    assert "coil" not in {one.code for one in screen.items}
+    assert screen.shown.ordered.stated_coil is None

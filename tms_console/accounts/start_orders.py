@@ -42,6 +42,8 @@ class Ordered:
         today_pct_mt: Percentage of each block for today, inside the signed ramp over the first
             sessions; None for the prescribed ones.
         pre_step: The pre-step that was done, None if none is prescribed.
+        stated_coil: Which coil is connected, by the technician's word; None if the stimulator
+            names it.
     """
 
     authority_uid: str
@@ -53,10 +55,14 @@ class Ordered:
     nonce: str
     today_pct_mt: tuple[Fraction, ...] | None = None
     pre_step: str | None = None
+    stated_coil: str | None = None
 
     def canonical(self) -> dict[str, Json]:
-        """Return it as JSON values."""
+        """Return it as JSON values; a coil that nobody stated is left out."""
         today = self.today_pct_mt
+        stated: dict[str, Json] = (
+            {} if self.stated_coil is None else {"stated_coil": self.stated_coil}
+        )
         return {
             "authority_uid": self.authority_uid,
             "authority_digest": self.authority_digest,
@@ -68,6 +74,7 @@ class Ordered:
             "nonce": self.nonce,
             "today_pct_mt": None if today is None else [ratio_text(one) for one in today],
             "pre_step": self.pre_step,
+            **stated,
         }
 
 
@@ -145,6 +152,7 @@ def read_start_order(record: StoredRecord, book: Book) -> StartOrder:
         nonce=text_of(record, "nonce"),
         today_pct_mt=percent,
         pre_step=optional_text_of(record, "pre_step"),
+        stated_coil=text_of(record, "stated_coil") if "stated_coil" in record.values else None,
     )
     return StartOrder(record.uid, ordered, technician, text_of(record, "at"))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from protocols.prescription import SessionContent
-from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.gate import Answer, CheckResult, CoilStated
 from tms_console.records.clinical import AddRecord
 from tms_console.records.operations import SessionKind
 
@@ -62,6 +62,11 @@ class Authority(Protocol):
         ...
 
     @property
+    def coil_stated(self) -> CoilStated | None:
+        """Who stated which coil is connected, None if nobody did."""
+        ...
+
+    @property
     def newest_at(self) -> str:
         """The newest wall time of the record that counts; an earlier clock closes the gate."""
         ...
@@ -95,6 +100,7 @@ class RehearsalAuthority:
     """A rehearsal: the content itself, with no patient and no signature, and the record says so."""
 
     pulses_before = 0
+    coil_stated = None
 
     def __init__(self, content: SessionContent, on_record: OnRecord, newest_at: str) -> None:
         """Take what was ordered.

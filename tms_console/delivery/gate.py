@@ -8,11 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from drivers.interface import Capabilities, DeviceStatus
+from drivers.interface import Capabilities, DeviceStatus, TimedTrain
 from protocols.limits import Finding, Level
 from protocols.pattern import Train
+from tms_console.delivery.gate_answers import (
+    Answer,
+    CheckResult,
+    GateRefused,
+    refusals,
+    require,
+    result,
+)
+
+__all__ = [
+    "Answer",
+    "CheckResult",
+    "CoilStated",
+    "GateRefused",
+    "SessionFacts",
+    "TrainFacts",
+    "check_session",
+    "check_train",
+    "not_reviewed",
+    "refusals",
+    "require",
+]
 
 COIL_STOP_C = 41
 """Coil surface at which nothing is armed (safety.md, "Other limits"; to be checked there)."""
@@ -27,41 +48,17 @@ CLOCK_SLACK_S = 2.0
 """The wall clock may be this far behind the newest audit row before the gate closes."""
 
 
-class Answer(StrEnum):
-    """What a check says."""
-
-    PASSED = "passed"
-    REFUSED = "refused"
-    NOT_APPLICABLE = "not applicable"
-
-
 @dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One check of the gate.
+class CoilStated:
+    """Somebody's word for which coil is connected to a stimulator that does not name it.
 
     Attributes:
-        code: A fixed name, such as `simulated`.
-        answer: What it says.
-        sentence: What was found, with numbers and units.
-        remedy: What to do about a refusal, "" otherwise.
+        coil: Which, in the words of protocols.
+        by: Who said so.
     """
 
-    code: str
-    answer: Answer
-    sentence: str
-    remedy: str = ""
-
-
-class GateRefused(Exception):
-    """The gate does not allow it; nothing was armed.
-
-    Attributes:
-        refusals: The checks that refused.
-    """
-
-    def __init__(self, refusals: Sequence[CheckResult]) -> None:
-        super().__init__("; ".join(f"{one.sentence} {one.remedy}".strip() for one in refusals))
-        self.refusals = tuple(refusals)
+    coil: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,10 @@ class SessionFacts:
         capabilities: What the stimulator can do.
         status: What it said of itself just now.
         loads: Every train with the highest %MSO it may be given at.
+        sequence: Every train of the session with its due time, at its highest %MSO.
         coils: The coils that the content asks for, one for each block.
+        driver_reviewed: The driver was reviewed for treating patients with real stimulators.
+        coil_stated: Who stated which coil, None if nobody did; counts only where none is named.
         findings: What the review against the published limits found.
     """
 
@@ -95,7 +95,10 @@ class SessionFacts:
     capabilities: Capabilities
     status: DeviceStatus
     loads: Sequence[tuple[Train, int]]
+    sequence: Sequence[TimedTrain]
     coils: Sequence[str]
+    driver_reviewed: bool = False
+    coil_stated: CoilStated | None = None
     findings: Sequence[Finding] = ()
 
 
@@ -106,6 +109,7 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
         *facts.people,
         _digest(facts.signed_digest, facts.content_digest),
         _simulated(facts),
+        _driver(facts),
         _database(facts),
         _disk(facts.free_bytes),
         _wall_clock(facts.behind_s),
@@ -150,28 +154,6 @@ def check_train(facts: TrainFacts) -> tuple[CheckResult, ...]:
     )
 
 
-def refusals(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Return the checks that refused."""
-    return tuple(one for one in results if one.answer is Answer.REFUSED)
-
-
-def require(results: Sequence[CheckResult]) -> None:
-    """Let it pass, or raise GateRefused with every check that refused.
-
-    Raises:
-        GateRefused: At least one check refused.
-    """
-    refused = refusals(results)
-    if refused:
-        raise GateRefused(refused)
-
-
-def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
-    if passed:
-        return CheckResult(code, Answer.PASSED, sentence)
-    return CheckResult(code, Answer.REFUSED, sentence, remedy)
-
-
 REHEARSAL_CODES = frozenset({"login", "screening", "approval"})
 """What is listed as not applicable in a rehearsal."""
 
@@ -209,7 +191,7 @@ def _authority(facts: SessionFacts) -> CheckResult:
             "Only rehearsals and treatments can be run in this version.",
         )
     missing = needed - {one.code for one in facts.people}
-    return _result(
+    return result(
         "authority",
         not missing,
         f"This is a {facts.kind}."
@@ -221,7 +203,7 @@ def _authority(facts: SessionFacts) -> CheckResult:
 
 def _digest(signed: str, content: str) -> CheckResult:
     same = bool(signed) and signed == content
-    return _result(
+    return result(
         "digest",
         same,
         "What is about to run is what was authorised."
@@ -236,20 +218,20 @@ def _simulated(facts: SessionFacts) -> CheckResult:
     proved = f"The stimulator is simulated: {facts.proof}."
     real = "The stimulator is not proved simulated, so it counts as a real one."
     if facts.kind == "rehearsal":
-        return _result(
+        return result(
             "simulated",
             bool(facts.proof),
             proved if facts.proof else real,
             "Rehearse on an emulator of this program, or on the port of `tms-console emulate`.",
         )
     if facts.database_purpose == "clinic":
-        return _result(
+        return result(
             "simulated",
             not facts.proof,
             proved if facts.proof else "The stimulator counts as a real one.",
             "A patient's record takes no simulated session: rehearse, or use the demonstration.",
         )
-    return _result(
+    return result(
         "simulated",
         bool(facts.proof),
         proved if facts.proof else real,
@@ -257,9 +239,32 @@ def _simulated(facts: SessionFacts) -> CheckResult:
     )
 
 
+def not_reviewed(title: str) -> str:
+    """Return why a real stimulator of a kind treats nobody; for the gate and the window."""
+    return (
+        f"The driver for the {title} has not been reviewed, so no real {title} treats a patient "
+        "with this program."
+    )
+
+
+def _driver(facts: SessionFacts) -> CheckResult:
+    """A driver that nobody reviewed on a real stimulator talks to proved emulators alone."""
+    model = facts.capabilities.identity.model
+    if facts.proof or facts.kind == "rehearsal":
+        return CheckResult("driver", Answer.PASSED, "Nobody is treated with it.")
+    return result(
+        "driver",
+        facts.driver_reviewed,
+        f"The driver for the {model} has been reviewed."
+        if facts.driver_reviewed
+        else not_reviewed(model),
+        "Treat with a stimulator whose driver has been reviewed; rehearse on an emulator.",
+    )
+
+
 def _database(facts: SessionFacts) -> CheckResult:
     allowed = ("rehearsal",) if facts.kind == "rehearsal" else ("clinic", "demo")
-    return _result(
+    return result(
         "database",
         facts.database_purpose in allowed,
         f"The record is a {facts.database_purpose} database.",
@@ -271,7 +276,7 @@ def _database(facts: SessionFacts) -> CheckResult:
 
 def _disk(free_bytes: int) -> CheckResult:
     megabytes = free_bytes // (1024 * 1024)
-    return _result(
+    return result(
         "disk",
         free_bytes >= LEAST_FREE_BYTES,
         f"{megabytes} MB are free on the record's disk.",
@@ -280,7 +285,7 @@ def _disk(free_bytes: int) -> CheckResult:
 
 
 def _wall_clock(behind_s: float) -> CheckResult:
-    return _result(
+    return result(
         "wall clock",
         behind_s <= CLOCK_SLACK_S,
         "The clock agrees with the record."
@@ -291,14 +296,20 @@ def _wall_clock(behind_s: float) -> CheckResult:
 
 
 def _deliverable(facts: SessionFacts) -> CheckResult:
-    return _made_by_device(facts.capabilities, facts.loads)
+    alone = _made_by_device(facts.capabilities, facts.loads)
+    if alone.answer is Answer.REFUSED:
+        return alone
+    why_not = facts.capabilities.sequence_refusal(facts.sequence)
+    if why_not is not None:
+        return CheckResult("capability", Answer.REFUSED, why_not, "Prescribe what it can make.")
+    return alone
 
 
 def _limits(findings: Sequence[Finding]) -> CheckResult:
     """Only findings that block whoever asks; the others are a physician's to answer."""
     blocking = [one.sentence for one in findings if one.level is Level.BLOCK]
     found = f"{len(findings)} findings against the published limits, on record"
-    return _result(
+    return result(
         "limits",
         not blocking,
         " ".join(blocking) if blocking else f"{found}; none of them blocks.",
@@ -324,7 +335,7 @@ def _made_by_device(capabilities: Capabilities, loads: Sequence[tuple[Train, int
 
 
 def _inside_bounds(facts: TrainFacts) -> CheckResult:
-    return _result(
+    return result(
         "intensity",
         facts.lowest_pct_mso <= facts.intensity_pct_mso <= facts.highest_pct_mso,
         f"{facts.intensity_pct_mso} %MSO; {facts.lowest_pct_mso} to {facts.highest_pct_mso} %MSO "
@@ -338,6 +349,8 @@ def _coil(facts: SessionFacts) -> CheckResult:
     coil, shape = facts.status.coil, facts.capabilities.coil_shape
     if not coil:
         return CheckResult("coil", Answer.REFUSED, "No coil is connected.", "Connect the coil.")
+    if not facts.capabilities.names_coil:
+        return _coil_by_word(facts)
     other = [wanted for wanted in facts.coils if wanted not in (coil, shape)]
     said = f"Coil {coil}" + (f", a {shape} coil." if shape else ".")
     if facts.kind == "rehearsal" or not other:
@@ -350,8 +363,33 @@ def _coil(facts: SessionFacts) -> CheckResult:
     )
 
 
+def _coil_by_word(facts: SessionFacts) -> CheckResult:
+    """The stimulator says that a coil is connected and not which: a person's word is needed."""
+    told = "A coil is connected; the stimulator does not say which"
+    if facts.kind == "rehearsal":
+        return CheckResult("coil", Answer.PASSED, f"{told}.")
+    stated = facts.coil_stated
+    if stated is None:
+        return CheckResult(
+            "coil",
+            Answer.REFUSED,
+            f"{told}, and nobody stated it.",
+            "Look at the coil, and state in the start order which it is.",
+        )
+    said = f"{told}. {stated.by} states that it is: {stated.coil}."
+    other = list(dict.fromkeys(wanted for wanted in facts.coils if wanted != stated.coil))
+    if not other:
+        return CheckResult("coil", Answer.PASSED, said)
+    return CheckResult(
+        "coil",
+        Answer.REFUSED,
+        f"{said} The prescription asks for {' and '.join(other)}.",
+        "Connect the coil that was prescribed.",
+    )
+
+
 def _coil_unchanged(facts: TrainFacts) -> CheckResult:
-    return _result(
+    return result(
         "coil",
         facts.status.coil == facts.coil_at_start,
         f"Coil {facts.status.coil or 'none'}; the session began with {facts.coil_at_start}.",
@@ -362,7 +400,7 @@ def _coil_unchanged(facts: TrainFacts) -> CheckResult:
 def _temperature(status: DeviceStatus) -> CheckResult:
     if status.coil_temperature_c is None:
         return CheckResult("temperature", Answer.PASSED, "The coil's temperature is not reported.")
-    return _result(
+    return result(
         "temperature",
         status.coil_temperature_c < COIL_STOP_C,
         f"The coil is at {status.coil_temperature_c} °C.",
@@ -371,7 +409,7 @@ def _temperature(status: DeviceStatus) -> CheckResult:
 
 
 def _device_problem(status: DeviceStatus) -> CheckResult:
-    return _result(
+    return result(
         "stimulator",
         not status.problem,
         status.problem or "The stimulator reports no problem.",
@@ -381,7 +419,7 @@ def _device_problem(status: DeviceStatus) -> CheckResult:
 
 def _pulse_budget(facts: TrainFacts) -> CheckResult:
     after = facts.pulses_so_far + facts.pulses
-    return _result(
+    return result(
         "pulses",
         after <= facts.pulses_allowed,
         f"{facts.pulses_so_far} pulses given or unknown, {facts.pulses} more to come, "

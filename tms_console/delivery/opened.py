@@ -13,7 +13,16 @@ from dataclasses import asdict, dataclass, replace
 import rfc8785
 
 from drivers.errors import StimulatorError
-from drivers.interface import Capabilities, Clock, Frame, Stimulator, TrainSettings, TrainTiming
+from drivers.interface import (
+    Capabilities,
+    Clock,
+    Frame,
+    Stimulator,
+    TimedTrain,
+    TrainSettings,
+    TrainTiming,
+)
+from drivers.registry import driver_entry
 from drivers.simulator.proof import Proof
 from protocols.canonical import canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
@@ -194,7 +203,17 @@ class Opened:
                 capabilities=self._stimulator.capabilities,
                 status=self._stimulator.status(),
                 loads=loads,
+                sequence=[
+                    TimedTrain(
+                        int(one.due_ns[0]),
+                        one.train,
+                        self._content.blocks[one.block - 1].highest_pct_mso,
+                    )
+                    for one in self._content.schedule().trains
+                ],
                 coils=[block.coil for block in self._content.blocks],
+                driver_reviewed=driver_entry(self._place.driver).reviewed,
+                coil_stated=self._authority.coil_stated,
                 findings=self._findings(),
             )
         )
@@ -281,13 +300,20 @@ class Opened:
             device_serial=capabilities.identity.serial,
             device_firmware=capabilities.identity.firmware,
             simulated_proof=None if proof is None else proof.text,
-            coil=capabilities.coil,
+            coil=self._coil_on_record(),
             software_version=self._around.software_version,
             realtime_priority=priority,
             started_at=self._wall.text(),
             origin_wall=self._wall.text_at(origin_ns),
             actor=on_record.actor,
         )
+
+    def _coil_on_record(self) -> str:
+        """What the row says of the coil: its name as it was read, or whose word it is."""
+        capabilities, stated = self._stimulator.capabilities, self._authority.coil_stated
+        if capabilities.names_coil or stated is None:
+            return capabilities.coil
+        return f"{stated.coil} (stated by {stated.by}, not read)"
 
     def _describe(
         self,

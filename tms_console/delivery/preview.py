@@ -43,12 +43,15 @@ class Wanted:
         resumes_uid: The session that it would go on from, None for a new one.
         today_pct_mt: Percentage of each block for today, None for the prescribed ones.
         pre_step_done: The pre-step was done, if one is prescribed.
+        states_coil: Whoever orders it states that the prescribed coil is connected, because the
+            stimulator does not say which is.
     """
 
     prescription_uid: str
     resumes_uid: str | None = None
     today_pct_mt: tuple[Fraction, ...] | None = None
     pre_step_done: bool = False
+    states_coil: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ class _Unordered(Examination):
             nonce=challenge.nonce,
             today_pct_mt=wanted.today_pct_mt,
             pre_step=self._prescription.session.pre_step if wanted.pre_step_done else None,
+            stated_coil=the_coil(self._prescription.session) if wanted.states_coil else None,
         )
 
     @property
@@ -210,6 +214,12 @@ def _goes_on(station: Station, signed: Prescription, uid: str, now: datetime) ->
         return Goes(refusal=f"It cannot be resumed: {error}.")
     first = shots[found.first_shot]
     return Goes(first.scheduled.number, first.first_pulse)
+
+
+def the_coil(session: SessionContent) -> str | None:
+    """Return the one coil that a session asks for, None if it asks for several."""
+    coils = {block.coil for block in session.blocks}
+    return coils.pop() if len(coils) == 1 else None
 
 
 def shots_of(session: SessionContent) -> tuple[Shot, ...]:

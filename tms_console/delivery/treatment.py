@@ -23,7 +23,7 @@ from tms_console.clinic.approvals import standing
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.policies import policy_in_force
 from tms_console.delivery.authority import OnRecord
-from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.gate import Answer, CheckResult, CoilStated
 from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin
@@ -153,6 +153,14 @@ class TreatmentAuthority:
             self._found.dose.thresholds[0].uid,
             technician,
         )
+
+    @property
+    def coil_stated(self) -> CoilStated | None:
+        """What the technician's signed order says of the coil."""
+        order = self._found.order
+        if order is None or order.ordered.stated_coil is None:
+            return None
+        return CoilStated(order.ordered.stated_coil, order.technician.name)
 
     def digest_now(self) -> str:
         """Return the prescription's digest, if what runs is what it delivers at its thresholds."""

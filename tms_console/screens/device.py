@@ -182,6 +182,13 @@ def port_choices(ports: tuple[Port, ...], typed: str = "") -> tuple[DeviceChoice
     )
 
 
+def driver_name(order: EmulatorOrder | PortOrder) -> str:
+    """Return the name of the driver that talks to it."""
+    if isinstance(order, PortOrder):
+        return order.driver
+    return registry.driver_of_emulator(order.name)
+
+
 def rehearsal_database(clinic: Path) -> Path:
     """Return where rehearsals, test pulses and QA runs are recorded: never in the clinic's file."""
     return clinic.with_name(f"{clinic.stem}-rehearsals.db").absolute()

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from drivers.registry import driver_entry
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING
 from tms_console.accounts.book import Enrolment
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import in_force
 from tms_console.clinic.patients import patient
-from tms_console.delivery.gate import Answer, CheckResult
-from tms_console.delivery.preview import Preview, Wanted, preview
+from tms_console.delivery.gate import Answer, CheckResult, not_reviewed
+from tms_console.delivery.preview import Preview, Wanted, preview, the_coil
 from tms_console.screens.dose_picture import Strip, dose_strips, plural
 from tms_console.screens.today import birth_words
 from tms_console.screens.treat_dose import (
@@ -31,7 +32,7 @@ from tms_console.screens.treat_dose import (
 )
 
 FORMS = (SCREENING, DAILY, IDENTITY, EARS, EXTRA)
-THRESHOLD, APPROVALS, PATIENTS = "threshold", "approvals", "patients"
+THRESHOLD, APPROVALS, PATIENTS, COIL = "threshold", "approvals", "patients", "coil"
 """What an item's one action opens, besides a form."""
 
 TITLES = {
@@ -53,9 +54,11 @@ TITLES = {
     "day": "Sessions and pulses today",
     "resume": "Going on",
     "device": "Stimulator",
+    "coil": "Coil",
 }
 _ORDER = (
     "device",
+    "coil",
     "approval",
     "hold",
     "course",
@@ -203,6 +206,8 @@ class Asked:
         resumes_uid: The session to go on from.
         today_pct_mt: What was chosen for today.
         pre_step_done: It was ticked.
+        driver: Name of the stimulator's driver.
+        coil_stated: It was stated that the prescribed coil is connected.
     """
 
     patient_uid: str
@@ -212,6 +217,8 @@ class Asked:
     resumes_uid: str | None = None
     today_pct_mt: tuple[Fraction, ...] | None = None
     pre_step_done: bool = False
+    driver: str = "magpro"
+    coil_stated: bool = False
 
 
 def before_screen(
@@ -235,7 +242,11 @@ def before_screen(
         )
     chosen = next((each for each in held if each.uid == asked.prescription_uid), held[0])
     wanted = Wanted(
-        chosen.uid, asked.resumes_uid, asked.today_pct_mt, pre_step_done=asked.pre_step_done
+        chosen.uid,
+        asked.resumes_uid,
+        asked.today_pct_mt,
+        pre_step_done=asked.pre_step_done,
+        states_coil=asked.coil_stated and not driver_entry(asked.driver).names_coil,
     )
     shown = preview(trusted, station, technician, wanted)
     session = shown.dose.session
@@ -265,6 +276,8 @@ def _items(trusted: Trusted, shown: Preview, asked: Asked) -> tuple[Item, ...]:
     found = [_item(one) for one in shown.checks]
     found = [one for one in found if one.code != "order" or one.refuses]
     found.append(_device(trusted, asked))
+    if not driver_entry(asked.driver).names_coil:
+        found.append(_coil(shown))
     if shown.goes_on is not None:
         goes = shown.goes_on
         told = goes.refusal or f"It goes on with train {goes.train}, pulse {goes.pulse}."
@@ -295,6 +308,20 @@ def _item(check: CheckResult) -> Item:
     return Item(check.code, title, sentence, "bad")
 
 
+def _coil(shown: Preview) -> Item:
+    """Return who says which coil is connected, for a stimulator that does not."""
+    coil = the_coil(shown.prescription.session)
+    told = "The stimulator says that a coil is connected and not which."
+    if coil is None:
+        sentence = f"{told} The prescription asks for several coils, so nobody can state one."
+        return Item("coil", TITLES["coil"], sentence, "bad")
+    if shown.ordered.stated_coil == coil:
+        sentence = f"{told} Whoever starts the session states: {coil}. It was not read."
+        return Item("coil", TITLES["coil"], sentence, "good")
+    sentence = f"{told} Look at it: the prescription asks for {coil}."
+    return Item("coil", TITLES["coil"], sentence, "bad", f"It is {coil}", COIL)
+
+
 def _device(trusted: Trusted, asked: Asked) -> Item:
     """Return what can be said of the stimulator before it is opened; the gate asks all of it."""
     title = TITLES["device"]
@@ -317,6 +344,10 @@ def _device(trusted: Trusted, asked: Asked) -> Item:
             "Go to Device",
             "device",
         )
+    entry = driver_entry(asked.driver)
+    if not asked.simulated and not entry.reviewed:
+        sentence = f"{not_reviewed(entry.title)} Choose another stimulator."
+        return Item("device", title, sentence, "bad", "Go to Device", "device")
     return Item(
         "device",
         title,

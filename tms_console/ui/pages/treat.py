@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 from tms_console.accounts.roles import Permission
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
-from tms_console.screens.treat import Asked, BeforeScreen, NothingToGive, before_screen
+from tms_console.screens.device import driver_name
+from tms_console.screens.treat import COIL, Asked, BeforeScreen, NothingToGive, before_screen
 from tms_console.screens.treat_after import AfterScreen, LeftOpen
 from tms_console.screens.treat_during import running
 from tms_console.ui.bridge import Bridge
@@ -194,7 +195,15 @@ class TreatPage(Page):
         if self._asked is None or self._asked.patient_uid != uid:
             self._asked = Asked(uid, "", simulated=False)
         device = self.bridge.device
-        self._asked = replace(self._asked, device=device.name, simulated=device.simulated)
+        driver = driver_name(device.order)
+        stated = self._asked.coil_stated and self._asked.device == device.name
+        self._asked = replace(
+            self._asked,
+            device=device.name,
+            simulated=device.simulated,
+            driver=driver,
+            coil_stated=stated,
+        )
         self._number += 1
         self.bridge.read(
             self,
@@ -246,6 +255,9 @@ class TreatPage(Page):
         if what == "pre-step":
             self._asked = replace(asked, pre_step_done=True)
             self.look()
+        elif what == COIL:
+            self._asked = replace(asked, coil_stated=True)
+            self.look()
         else:
             self.bridge.go(what)
 
@@ -260,7 +272,11 @@ class TreatPage(Page):
         """Show another prescription of the patient."""
         if self._asked is not None:
             self._asked = replace(
-                self._asked, prescription_uid=uid, pre_step_done=False, today_pct_mt=None
+                self._asked,
+                prescription_uid=uid,
+                pre_step_done=False,
+                coil_stated=False,
+                today_pct_mt=None,
             )
             self.look()
 
@@ -379,7 +395,11 @@ class TreatPage(Page):
         self._loud = said_loudly(view)
         if self._asked is not None:
             self._asked = replace(
-                self._asked, resumes_uid=None, pre_step_done=False, today_pct_mt=None
+                self._asked,
+                resumes_uid=None,
+                pre_step_done=False,
+                coil_stated=False,
+                today_pct_mt=None,
             )
         self._after_uid = uid
         if not uid and over is not None:
