@@ -204,7 +204,7 @@ class MagstimStimulator(ABC):
         now_ns = self._clock.now_ns()
         if self._train_ends_ns is not None:
             if standing.running:
-                self._talk.events.append(TrainRunning(self._talk.fed_ns))
+                self._talk.events.append(TrainRunning(self._talk.asked_ns))
             else:
                 self._train_ends_ns = None
                 self._talk.events.append(TrainEnded(now_ns))

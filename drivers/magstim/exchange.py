@@ -31,6 +31,8 @@ STOP_SLICE_NS = 5 * MILLISECOND
 """No wait is longer without asking whether a stop was requested (house-style.md)."""
 LAST_LOOK_NS = 2_500_000
 """So long before a command is due the wait becomes an exact one; a stop is looked for after it."""
+LATEST_ANSWER_NS = 500 * MILLISECOND
+"""An answer that is later than that after its request has been taken in before the next."""
 EVENTS_KEPT = 256
 
 
@@ -66,6 +68,8 @@ class Exchange:
     Attributes:
         events: What the driver found out and `poll` has not told yet.
         fed_ns: When a request was last written that got a normal answer: the watchdog's view.
+        asked_ns: No later than the unit took the state that its last answer shows.  Answers carry
+            no number, so after one that was given up it is the time of that request.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - as every driver, and the dialect
@@ -84,7 +88,8 @@ class Exchange:
         self._deadlines = deadlines
         self._decoder = ReplyDecoder(dialect)
         self.events: deque[DeviceEvent] = deque(maxlen=EVENTS_KEPT)
-        self.fed_ns = clock.now_ns()
+        self.fed_ns = self.asked_ns = clock.now_ns()
+        self._given_up_ns: int | None = None
 
     @property
     def dialect(self) -> Dialect:
@@ -134,9 +139,11 @@ class Exchange:
             if taken is not None:
                 if isinstance(taken, Answer):
                     self.fed_ns = sent_ns
+                    self.asked_ns = self._oldest_open(sent_ns)
                 return taken
             now_ns = self._clock.now_ns()
             if now_ns >= deadline_ns:
+                self._given_up_ns = self._oldest_open(sent_ns)
                 self._give_up(now_ns)
                 return None
             if heed_stop:
@@ -145,6 +152,13 @@ class Exchange:
             if not self._clock.virtual:
                 until_ns = min(until_ns, now_ns + STOP_SLICE_NS)
             self._decoder.feed(self.link.read(until_ns))
+
+    def _oldest_open(self, sent_ns: int) -> int:
+        """Return when the oldest request was sent that this moment's answer can belong to."""
+        given_up_ns = self._given_up_ns
+        if given_up_ns is None or sent_ns - given_up_ns > LATEST_ANSWER_NS:
+            return sent_ns
+        return given_up_ns
 
     def _next(self) -> Reply | None:
         while True:

@@ -175,10 +175,13 @@ class RapidStimulator(MagstimStimulator):
     def _await_no_train(self) -> None:
         """Nothing may be changed during a train and the lock-out after it (1.8)."""
         deadline_ns = self._clock.now_ns() + self._deadlines.wait_over_ns
+        asked_ns = self._clock.now_ns()
         while (standing := self._look()).running or standing.waiting:
-            if self._clock.now_ns() >= deadline_ns:
-                raise SettingsRefused(f"{self._port}: the unit is still giving a train")
+            if asked_ns >= deadline_ns:  # it said so after the time, not a host that was away
+                does = "giving a train" if standing.running else "waiting after its last train"
+                raise SettingsRefused(f"{self._port}: the unit is still {does}")
             self._rest(self._clock.now_ns() + SETTLE_EVERY_NS)
+            asked_ns = self._clock.now_ns()
 
     def _await_ready(self, slew: int) -> None:
         """A change of power while armed takes its time to charge or to bleed (1.5)."""

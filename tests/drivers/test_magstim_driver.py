@@ -408,7 +408,7 @@ def test_a_port_is_probed_and_disarmed_without_knowing_what_is_there(
         found = registry.probe(host.port.name, clock)
         assert (found.driver, found.coil) == (
             registry.driver_of_emulator(variant),
-            "connected coil",
+            "one that is not named",
         )
         assert found.identity is not None
         assert found.identity.model == device.model
