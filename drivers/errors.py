@@ -4,6 +4,7 @@
     ├── NotConnected        offer to reconnect; nothing was set off by this call
     │   └── PortBusy        another program holds the port
     ├── LinkFault           a query got no usable answer; the device's state is not known
+    │   ├── Locked          it answers, and wants an unlock code that was not the right one
     │   └── ProtocolError   bytes came, and they break the wire protocol
     ├── SettingsRefused     read-back differs, or the device cannot do it: nothing was armed
     ├── PulseRefused        the device says that it did not fire: show, stay safe
@@ -30,6 +31,10 @@ class PortBusy(NotConnected):
 
 class LinkFault(StimulatorError):
     """An exchange got no usable answer in time."""
+
+
+class Locked(LinkFault):
+    """The device answers, and does not let itself be controlled without its unlock code."""
 
 
 class ProtocolError(LinkFault):

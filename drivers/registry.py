@@ -1,6 +1,6 @@
-"""The one place that names concrete drivers and emulators: opening, probing and disarming ports.
+"""The one place that names concrete drivers and emulators: opening and disarming ports.
 
-Whether a session may run on what is found is not decided here.
+Who is on a port is found out in `probing`; whether a session may run is not decided here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from drivers.errors import LinkFault, NotConnected, PortBusy, ProtocolError, StimulatorError
-from drivers.interface import Clock, DeviceIdentity, Direction, Frame, FrameLog, Stimulator
+from drivers.errors import NotConnected, StimulatorError
+from drivers.interface import Clock, Frame, FrameLog, Stimulator
 from drivers.link import Link
 from drivers.magpro import driver as magpro
 from drivers.magpro.emulator import MagProEmulator
@@ -51,6 +51,8 @@ class DriverEntry:
             treatment with a real unit; a proved emulator may be rehearsed on.
         names_coil: Such a unit says which coil is connected; else somebody must state it.
         probed: Ports are searched with it; False if another driver finds the same units.
+        label_decides: The unit does not tell its model and mains voltage, and its limits depend on
+            them: they are what was chosen by this entry, from the label.
     """
 
     name: str
@@ -61,6 +63,7 @@ class DriverEntry:
     reviewed: bool
     names_coil: bool
     probed: bool = True
+    label_decides: bool = False
 
 
 def _open_magpro(
@@ -80,6 +83,7 @@ def _magstim_entry(
     open_it: Callable[[Link, Clock, FrameLog, Callable[[], bool]], Stimulator],
     *,
     probed: bool = True,
+    label_decides: bool = False,
 ) -> DriverEntry:
     return DriverEntry(
         name,
@@ -90,6 +94,7 @@ def _magstim_entry(
         reviewed=MAGSTIM_REVIEWED,
         names_coil=False,
         probed=probed,
+        label_decides=label_decides,
     )
 
 
@@ -113,8 +118,7 @@ def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
         )
 
     title = f"Magstim {model.value} ({mains} V)"
-    probed = name == "rapid2"
-    return _magstim_entry(name, title, open_it, probed=probed)
+    return _magstim_entry(name, title, open_it, probed=name == LOWEST_RAPID, label_decides=True)
 
 
 def _code_or_close(link: Link) -> UnlockCode:
@@ -137,6 +141,10 @@ def _single_entry(name: str, family: Family) -> DriverEntry:
     title = f"Magstim {family}"
     return _magstim_entry(name, title, open_it)
 
+
+LOWEST_RAPID = "rapid2-115v"
+"""What is taken for a Rapid² whose label nobody has read: no model has lower limits (1.10), so a
+train that is allowed by them is one that the unit can make."""
 
 _RAPIDS = {
     "rapid2": (RapidModel.RAPID, Mains.V240),
@@ -262,6 +270,18 @@ def try_disarm(driver: str, path: str, clock: Clock) -> Disarmed:
         return _disarm_link(entry, link, clock)
 
 
+def try_disarm_whatever(path: str, clock: Clock) -> Disarmed:
+    """Open a port and disarm whatever is there, when nobody knows which stimulator it is."""
+    answers = []
+    for name, entry in DRIVERS.items():
+        if entry.probed:
+            done = try_disarm(name, path, clock)
+            if done.confirmed:
+                return done
+            answers.append(done)
+    return answers[-1]
+
+
 def _disarm_link(entry: DriverEntry, link: Link, clock: Clock) -> Disarmed:
     """Write disarm at once: a driver that opens asks who is there first, and that takes time."""
     try:
@@ -286,82 +306,3 @@ def _unlogged(frame: Frame) -> None:
 
 def _never() -> bool:
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeStep:
-    """One step of finding out what is on a port.
-
-    Attributes:
-        name: What was tried.
-        passed: It worked.
-        sentence: What came of it.
-    """
-
-    name: str
-    passed: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeReport:
-    """What was found on one port.
-
-    Attributes:
-        path: The port.
-        steps: The steps up to the one that failed, or all.
-        driver: Name of the driver that got an answer, "" if none did.
-        identity: Who answered, None if nobody did.
-        coil: Its coil, "" if none.
-        raw: The bytes that came, for a person to look at.
-    """
-
-    path: str
-    steps: tuple[ProbeStep, ...]
-    driver: str = ""
-    identity: DeviceIdentity | None = None
-    coil: str = ""
-    raw: bytes = b""
-
-
-def probe(path: str, clock: Clock) -> ProbeReport:
-    """Find out what is on a port, step by step, with queries and disarm only."""
-    steps: list[ProbeStep] = []
-    received = bytearray()
-
-    def keep(frame: Frame) -> None:
-        if frame.direction is Direction.RECEIVED:
-            received.extend(frame.data)
-
-    for entry in DRIVERS.values():
-        if not entry.probed:
-            continue
-        try:
-            link = open_port(path, entry.baud_rate, clock)
-        except StimulatorError as error:
-            return ProbeReport(path, (ProbeStep("open", False, str(error)),))
-        steps.append(ProbeStep("open", True, f"opened at {entry.baud_rate} baud"))
-        try:
-            with entry.open(link, clock, keep, _never) as stimulator:
-                found = stimulator.capabilities
-        except (LinkFault, NotConnected) as error:
-            why = _why_silent(error, bytes(received))
-            steps.append(ProbeStep(entry.title, False, why))
-            continue
-        number = found.identity.serial
-        words = f"{found.identity.model}, " + (
-            f"serial number {number}" if number else "which does not tell its serial number"
-        )
-        steps.append(ProbeStep(entry.title, True, words))
-        return ProbeReport(
-            path, tuple(steps), entry.name, found.identity, found.coil, bytes(received)
-        )
-    return ProbeReport(path, tuple(steps), raw=bytes(received))
-
-
-def _why_silent(error: StimulatorError, received: bytes) -> str:
-    if isinstance(error, PortBusy | NotConnected):
-        return str(error)
-    if isinstance(error, ProtocolError) or received:
-        return f"something answers, but not in this protocol (wrong device or baud rate): {error}"
-    return f"no answer (wrong port or cable, or the device is off): {error}"

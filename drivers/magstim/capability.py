@@ -23,6 +23,8 @@ TENTH = Fraction(1, 10)
 TENTH_NS = 100_000_000
 START_SLACK_NS = 100_000_000
 """A train may start so late and the next one on time: the wait between them must hold even then."""
+LONGEST_REST_NS = 55_000_000_000
+"""Armed and nothing given for about 60 s, a unit disarms itself (1.5); the rest is for `about`."""
 MOST_IN_A_MINUTE = 130
 """Trains of at least 0.1 s with 0.5 s between: no more than these decide about one minute."""
 LONGEST_WAIT_TENTHS = 620
@@ -50,6 +52,8 @@ def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | 
     driver does when it is started.  The sentence names the shortest interval, last pulse of a train
     to first of the next, rounded up to tenths of a second; each train by itself is possible.
     """
+    if (idle := why_idle(unit.name, trains)) is not None:
+        return idle
     account = energy.EnergyAccount()
     for number, (before, one) in enumerate(pairwise(trains), 2):
         _note(account, before)
@@ -58,6 +62,20 @@ def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | 
         at_ns = one.due_ns - START_SLACK_NS
         if account.earliest_ns(one.train, one.intensity_pct_mso, at_ns) > at_ns:
             return _too_soon(unit, number, before, one, trains)
+    return None
+
+
+def why_idle(name: str, trains: Sequence[TimedTrain]) -> str | None:
+    """Return why a unit would disarm itself in a rest between two trains, or None (1.5)."""
+    for number, (before, one) in enumerate(pairwise(trains), 2):
+        last_ns = before.due_ns + round(before.train.duration_s * 10**9)
+        if not one.moved and one.due_ns - last_ns > LONGEST_REST_NS:
+            rest_s = Fraction(one.due_ns - last_ns, 10**9)
+            return (
+                f"{name} cannot rest {_seconds(rest_s)} s before train {number}: it disarms itself "
+                f"when it has given nothing for 60 s; rests of at most "
+                f"{_seconds(Fraction(LONGEST_REST_NS, 10**9))} s could be prescribed."
+            )
     return None
 
 

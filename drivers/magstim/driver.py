@@ -175,7 +175,7 @@ class MagstimStimulator(ABC):
         tenths = max(temperature.numbers)
         problem = ""
         if instrument & (Instrument.ERROR | Instrument.FATAL):
-            problem = "The stimulator reports an error; its screen or manual says which."
+            problem = f"The stimulator reports {self._error()}; its manual says what that means."
         elif Instrument.REPLACE_COIL in instrument:
             problem = "The stimulator asks for another coil."
         return DeviceStatus(
@@ -187,6 +187,13 @@ class MagstimStimulator(ABC):
             coil_temperature_c=-(-tenths // 10),
             problem=problem,
         )
+
+    def _error(self) -> str:
+        """Ask which error there is; only a Rapid² has a word for it."""
+        if not self._talk.dialect.knows(Command.ERROR_CODE):
+            return "an error"
+        answer = self._talk.ask(Request(Command.ERROR_CODE))
+        return f"error {answer.letter}{answer.numbers[0]:02d}"
 
     def stimulus_count(self) -> int | None:
         """Return None: there is no counter."""

@@ -11,6 +11,7 @@ from fractions import Fraction
 from drivers.errors import (
     DeliveryUncertain,
     LinkFault,
+    Locked,
     NotConnected,
     SettingsRefused,
     StopRequested,
@@ -88,7 +89,7 @@ class RapidStimulator(MagstimStimulator):
         version = self._talk.version(GET_VERSION)
         if version is not None:
             self._talk.dialect = Dialect(Family.RAPID, version.major)
-        self._take_control()
+        self._take_control(told=version is not None)
         if version is None:
             version = self._talk.version(GET_VERSION)
         if version is None:
@@ -117,20 +118,24 @@ class RapidStimulator(MagstimStimulator):
             sequence_refusal=lambda trains: why_not_in_sequence(unit, trains),
         )
 
-    def _take_control(self) -> None:
+    def _take_control(self, *, told: bool) -> None:
+        """Take remote control; `told` if the unit has said which software it has."""
         dialect = self._talk.dialect
         if dialect.locked and self._code is None:
-            raise LinkFault(
-                f"{self._port}: no answer, or software 9 or above, which wants an unlock code, and "
-                "none is stored"
-            )
+            words = "software 9 or above, which wants an unlock code, and none is stored"
+            if told:
+                raise Locked(f"{self._port}: {words}")
+            raise LinkFault(f"{self._port}: no answer, or {words}")
         reply = self._talk.say(enable_remote(dialect, self._code if dialect.locked else None))
-        if not isinstance(reply, Answer) or Instrument.REMOTE not in reply.instrument:
-            wrong = ", or the unlock code is wrong" if dialect.locked else ""
-            raise LinkFault(
-                f"{self._port}: the unit did not give remote control (wrong port or cable, or the "
-                f"unit is off{wrong})"
-            )
+        if isinstance(reply, Answer) and Instrument.REMOTE in reply.instrument:
+            return
+        if dialect.locked and told:
+            raise Locked(f"{self._port}: the unit answers and is locked: its unlock code is wrong")
+        wrong = ", or the unlock code is wrong" if dialect.locked else ""
+        raise LinkFault(
+            f"{self._port}: the unit did not give remote control (wrong port or cable, or the "
+            f"unit is off{wrong})"
+        )
 
     def identify(self) -> DeviceIdentity:
         """Ask the unit once who it is; see `Stimulator.identify`."""

@@ -18,7 +18,7 @@ from drivers.interface import (
     TrainTiming,
 )
 from drivers.link import Link
-from drivers.magstim.capability import pair_interval_ms, why_not_single
+from drivers.magstim.capability import pair_interval_ms, why_idle, why_not_single
 from drivers.magstim.dialect import Command, Dialect, Family, Instrument
 from drivers.magstim.driver import ARMING_S, COIL, MagstimStimulator, Standing
 from drivers.magstim.exchange import DEFAULT_DEADLINES, Deadlines
@@ -89,6 +89,7 @@ class SingleStimulator(MagstimStimulator):
             arming_s=ARMING_S,
             refusal=refusal,
             names_coil=False,
+            sequence_refusal=lambda trains: why_idle(f"Magstim {family}", trains),
         )
 
     @property

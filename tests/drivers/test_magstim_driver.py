@@ -29,12 +29,14 @@ from drivers.interface import (
     TrainTiming,
 )
 from drivers.magstim.dialect import Command
-from drivers.magstim.driver import BAUD_RATE
+from drivers.magstim.driver import BAUD_RATE, COIL
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import MADE_UP_CODE, VARIANTS, Options
 from drivers.magstim.rapid import RapidStimulator
 from drivers.magstim.requests import UnlockCode
-from drivers.magstim.tables import Mains, RapidModel
+from drivers.magstim.tables import MAX_FREQUENCY_HZ, Mains, RapidModel
+from drivers.probing import ProbeReport, probe
+from drivers.registry import driver_entry
 from drivers.serial_link import SerialLink
 from drivers.simulator.faults import parse_fault
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
@@ -398,20 +400,82 @@ def test_an_emulated_unit_behind_a_terminal_is_proved_simulated(
     assert "two nonces returned" in proof.text
 
 
-@pytest.mark.parametrize("variant", ["rapid2", "rapid2-v7", "bistim2", "magstim200"])
+PROBED = {
+    "rapid2": (registry.LOWEST_RAPID, "Magstim Rapid² or Horizon, software 9.0; model and mains"),
+    "super-rapid2-plus": (
+        registry.LOWEST_RAPID,
+        "the lowest limits count (Magstim Rapid² (115 V))",
+    ),
+    "bistim2": ("bistim2", "Magstim BiStim², which does not tell its serial number."),
+    "magstim200": ("magstim200", "Magstim 200², which does not tell its serial number."),
+}
+
+
+@pytest.mark.parametrize("variant", PROBED)
 def test_a_port_is_probed_and_disarmed_without_knowing_what_is_there(
     variant: str, tmp_path: Path
 ) -> None:
     clock = RealClock()
     device = MagstimEmulator(VARIANTS[variant])
     with hosted_in_thread(Host(device, PtyPort(tmp_path / "p"))) as host:
-        found = registry.probe(host.port.name, clock)
-        assert (found.driver, found.coil) == (
-            registry.driver_of_emulator(variant),
-            "one that is not named",
-        )
-        assert found.identity is not None
-        assert found.identity.model == device.model
-        done = registry.try_disarm(found.driver, host.port.name, clock)
+        found = probe(host.port.name, clock)
+        driver, words = PROBED[variant]
+        assert (found.driver, found.coil, found.ready) == (driver, COIL, True)
+        assert words in found.verdict
+        done = registry.try_disarm_whatever(host.port.name, clock)
         assert done.confirmed, done.sentence
     assert device.fired == ()
+
+
+def probed(monkeypatch: pytest.MonkeyPatch, device: MagstimEmulator) -> ProbeReport:
+    """Probe a port that leads to this unit, under the virtual clock."""
+    clock = SlicedClock()
+    monkeypatch.setattr(registry, "open_port", lambda *_: MemoryLink(device, clock))
+    return probe("anywhere", clock)
+
+
+def test_a_probe_says_that_a_unit_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = UnlockCode("9f9f-9f9f9f9f-9f")
+    report = probed(
+        monkeypatch, MagstimEmulator(options("rapid2", code=other, silent_while_locked=False))
+    )
+    assert report.identity is None
+    assert "the unit answers and is locked: its unlock code is wrong" in report.verdict
+    silent = probed(monkeypatch, MagstimEmulator(options("rapid2", code=other)))
+    assert silent.verdict.startswith("No stimulator answers")
+    assert "silent too until its unlock code is right" in silent.verdict
+
+
+def test_a_probe_says_that_the_coil_is_missing_and_which_error_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = probed(monkeypatch, MagstimEmulator(options("rapid2", coil=None)))
+    assert (report.driver, report.ready) == (registry.LOWEST_RAPID, False)
+    assert report.verdict.endswith("No coil is connected.")
+    device = MagstimEmulator(VARIANTS["rapid2"])
+    device._unit.error = 7
+    report = probed(monkeypatch, device)
+    assert not report.ready
+    assert "The stimulator reports error E07" in report.verdict
+
+
+def test_nobodys_limits_are_lower_than_those_of_a_rapid_whose_label_nobody_read() -> None:
+    lowest = MAX_FREQUENCY_HZ[RapidModel.RAPID, Mains.V115]
+    for columns in MAX_FREQUENCY_HZ.values():
+        assert all(low <= one for low, one in zip(lowest, columns, strict=True))
+    assert driver_entry(registry.LOWEST_RAPID).title == "Magstim Rapid² (115 V)"
+    probing = [name for name, entry in registry.DRIVERS.items() if entry.probed]
+    assert probing == ["magpro", registry.LOWEST_RAPID, "bistim2", "magstim200"]
+
+
+def test_after_the_cable_was_out_the_same_port_is_opened_again() -> None:
+    desk = Desk("rapid2")
+    stimulator = desk.ready(PULSE)
+    desk.device.unplug()
+    with pytest.raises(NotConnected):
+        desk.events(stimulator, 3 * S)
+    stimulator.close()
+    desk.device.unplugged = False
+    desk.link = MemoryLink(desk.device, desk.clock)
+    with desk.ready(PULSE) as again:
+        assert again.status().armed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from drivers.interface import TimedTrain
 from drivers.magstim import energy
 from drivers.magstim.capability import (
+    why_idle,
     why_not_in_sequence,
     why_not_rapid,
     why_not_single,
@@ -228,6 +230,18 @@ def test_trains_too_close_to_each_other_are_refused_with_the_shortest_interval()
     assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(48, 10))) is None
     assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(47, 10))) is not None
     assert why_not_in_sequence(PLUS, in_sequence(train, 80, Fraction(3), number=1)) is None
+
+
+def test_a_rest_in_which_the_unit_would_disarm_itself_is_refused_unless_the_coil_is_moved() -> None:
+    train = Train(40, Fraction(10))
+    long = in_sequence(train, 50, Fraction(56))
+    for sentence in (why_not_in_sequence(RAPID, long), why_idle("Magstim 200²", long)):
+        assert sentence is not None
+        assert "cannot rest 56 s before train 2" in sentence
+        assert "rests of at most 55 s could be prescribed" in sentence
+    assert why_idle("x", in_sequence(train, 50, Fraction(55))) is None
+    moved = [long[0], replace(long[1], moved=True)]
+    assert why_not_in_sequence(RAPID, moved) is None
 
 
 def test_two_trains_of_different_blocks_count_too() -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from drivers.magpro.codec import encode_frame
 from drivers.magpro.driver import DISARM_FRAME
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.variants import VARIANTS
+from drivers.probing import probe
 from drivers.registry import (
     DRIVERS,
     EMULATORS,
@@ -30,7 +31,6 @@ from drivers.registry import (
     driver_entry,
     driver_of_emulator,
     open_port,
-    probe,
 )
 from drivers.serial_link import SerialLink
 from drivers.simulator.faults import parse_fault
@@ -139,7 +139,11 @@ def test_a_probe_names_who_answers_and_leaves_it_disarmed(
     assert [(step.name, step.passed) for step in report.steps] == [
         ("open", True),
         ("MagVenture MagPro", True),
+        ("coil", True),
+        ("state", True),
     ]
+    assert report.verdict == "MagPro X100, serial number 1234."
+    assert report.ready
     assert report.steps[1].sentence == "MagPro X100, serial number 1234"
     assert report.identity is not None
     assert (report.driver, report.identity.serial, report.coil) == ("magpro", "1234", "C-B60")
@@ -173,6 +177,7 @@ def test_a_silent_port_is_said_to_be_silent() -> None:
     tried = sum(entry.probed for entry in DRIVERS.values())
     assert [step.passed for step in report.steps] == [True, False] * tried
     assert all("no answer" in step.sentence for step in report.steps[1::2])
+    assert report.verdict.startswith("No stimulator answers")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +192,44 @@ def test_a_foreign_device_is_said_to_answer_in_another_protocol(answer: bytes) -
     assert report.identity is None
     assert "not in this protocol" in report.steps[1].sentence
     assert answer[:2] in report.raw
+    assert report.verdict.startswith("Something answers that is no stimulator of a known kind")
+
+
+def test_a_cable_that_sends_everything_back_is_told_as_such() -> None:
+    master, slave = os.openpty()
+    tty.setraw(master)
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    over = threading.Event()
+
+    def echo() -> None:
+        while not over.wait(0.002):
+            with suppress(BlockingIOError):
+                os.write(master, os.read(master, 4096))
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    try:
+        report = probe(os.ttyname(slave), CLOCK)
+    finally:
+        over.set()
+        thread.join()
+        os.close(master)
+        os.close(slave)
+    assert report.identity is None
+    assert report.verdict.startswith("Everything that is sent comes straight back")
+
+
+def test_a_port_that_another_console_holds_is_busy() -> None:
+    """Two consoles cannot take one port (pitfalls 27)."""
+    with terminal(None) as path:
+        held = open_port(path, 9600, CLOCK)
+        try:
+            report = probe(path, CLOCK)
+        finally:
+            held.close()
+    assert [(step.name, step.passed) for step in report.steps] == [("open", False)]
+    assert "another program" in report.verdict
 
 
 # Disarming -----------------------------------------------------------------------------------

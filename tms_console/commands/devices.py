@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from drivers.registry import ProbeReport
+    from drivers.probing import ProbeReport
 
 
 def devices(
@@ -19,12 +19,15 @@ def devices(
         list[str] | None,
         typer.Option(metavar="PATH", help="Also look at this port; repeatable."),
     ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Also every step and the bytes that came.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """List the ports, and what answers on them: asks and disarms, never stimulates."""
+    """List the ports, one row each with what answers: asks and disarms, never stimulates."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
 
-    from drivers.registry import probe  # noqa: PLC0415 - start-up time
+    from drivers.probing import probe  # noqa: PLC0415 - start-up time
     from drivers.serial_link import available_ports  # noqa: PLC0415 - start-up time
     from tms_console.clock import RealClock  # noqa: PLC0415 - start-up time
 
@@ -37,7 +40,7 @@ def devices(
         report = probe(path, RealClock())
         reports.append(report)
         if not as_json:
-            _show(console, report, description)
+            _show(console, report, description, details=details)
     if as_json:
         typer.echo(json.dumps([_values(report) for report in reports], indent=2))
     elif not ports:
@@ -72,17 +75,29 @@ def _with_progress(
             bar.advance(task)
 
 
-def _show(console: Console, report: ProbeReport, description: str) -> None:
+def _show(console: Console, report: ProbeReport, description: str, *, details: bool) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
-    console.print(f"[bold]{escape(report.path)}[/]  [dim]{escape(description)}[/]")
+    word, colour = ("found", "green") if report.ready else ("failed", "red")
+    if report.identity is not None and not report.ready:
+        word, colour = "not ready", "yellow"
+    console.print(
+        f"[bold]{escape(report.path)}[/]  [dim]{escape(description)}[/]  [{colour}]{word}[/]: "
+        f"{escape(report.verdict)}"
+    )
+    if report.identity is None:
+        console.print(f"    bytes received: {_bytes(report.raw)}", highlight=False)
+    if not details:
+        return
     for step in report.steps:
         mark, colour = ("ok", "green") if step.passed else ("failed", "red")
         console.print(f"  [{colour}]{mark:>6}[/]  {escape(step.name)}: {escape(step.sentence)}")
-    if report.coil:
-        console.print(f"          coil {escape(report.coil)}")
-    if report.identity is None and report.raw:
-        console.print(f"          bytes received: {report.raw[:64].hex(' ').upper()}")
+        if step.raw:
+            console.print(f"          bytes received: {_bytes(step.raw)}")
+
+
+def _bytes(raw: bytes) -> str:
+    return raw[:64].hex(" ").upper() or "none"
 
 
 def _values(report: ProbeReport) -> dict[str, object]:
@@ -90,11 +105,18 @@ def _values(report: ProbeReport) -> dict[str, object]:
     return {
         "port": report.path,
         "driver": report.driver,
+        "verdict": report.verdict,
         "model": "" if identity is None else identity.model,
         "serial": "" if identity is None else identity.serial,
         "coil": report.coil,
+        "problem": report.problem,
         "steps": [
-            {"name": one.name, "passed": one.passed, "sentence": one.sentence}
+            {
+                "name": one.name,
+                "passed": one.passed,
+                "sentence": one.sentence,
+                "raw": one.raw.hex(),
+            }
             for one in report.steps
         ],
         "raw": report.raw.hex(),

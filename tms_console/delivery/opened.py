@@ -203,14 +203,7 @@ class Opened:
                 capabilities=self._stimulator.capabilities,
                 status=self._stimulator.status(),
                 loads=loads,
-                sequence=[
-                    TimedTrain(
-                        int(one.due_ns[0]),
-                        one.train,
-                        self._content.blocks[one.block - 1].highest_pct_mso,
-                    )
-                    for one in self._content.schedule().trains
-                ],
+                sequence=self._sequence(),
                 coils=[block.coil for block in self._content.blocks],
                 driver_reviewed=driver_entry(self._place.driver).reviewed,
                 coil_stated=self._authority.coil_stated,
@@ -221,6 +214,16 @@ class Opened:
         if refused:
             raise CannotBegin(str(GateRefused(refused)), checks)
         return checks
+
+    def _sequence(self) -> list[TimedTrain]:
+        """Return every train of the whole session, at the highest %MSO that it may be moved to."""
+        blocks, block = self._content.blocks, 1
+        sequence = []
+        for one in self._content.schedule().trains:
+            highest = blocks[one.block - 1].highest_pct_mso
+            moved, block = one.block != block, one.block
+            sequence.append(TimedTrain(int(one.due_ns[0]), one.train, highest, moved))
+        return sequence
 
     def _record_refusal(self, writer: SessionWriter, words: str) -> None:
         """Put into the audit trail that nothing began, and why."""
