@@ -11,6 +11,8 @@ import pytest
 
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.options import Options
+from drivers.magstim.emulator import MagstimEmulator
+from drivers.magstim.options import VARIANTS
 from drivers.simulator.faults import parse_fault
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from tms_console.delivery import probing
@@ -126,6 +128,38 @@ def test_a_port_that_is_not_there_fails_at_its_first_step(heard: Heard, prober: 
     assert (step.name, step.passed, step.raw) == ("Open the port", False, "")
     assert "/dev/nothing-here" in step.sentence
     assert heard.a(LeftAlone) == LeftAlone("The port could not be opened.")
+
+
+def test_who_is_on_a_port_is_found_out_before_it_is_looked_at(
+    tmp_path: Path, heard: Heard, prober: Prober
+) -> None:
+    host = Host(MagstimEmulator(VARIANTS["bistim2"]), PtyPort(tmp_path / "port"))
+    with hosted_in_thread(host):
+        prober.obey(LookAt(PortOrder(driver="", port=str(tmp_path / "port"))))
+        found = heard.a(Found)
+        assert isinstance(found, Found)
+        assert (found.driver, found.model) == ("bistim2", "Magstim BiStim²")
+        first = next(one for one in heard.all if isinstance(one, Stepped))
+        assert (first.name, first.passed) == ("Find out who answers", True)
+        prober.release()
+        heard.a(LeftAlone)
+        prober.obey(DisarmPort("", str(tmp_path / "port")))
+        done = heard.a(DisarmTried)
+        assert isinstance(done, DisarmTried)
+        assert done.confirmed
+
+
+def test_a_port_on_which_nobody_answers_is_told_in_one_step_with_its_bytes(
+    tmp_path: Path, heard: Heard, prober: Prober
+) -> None:
+    with hosted_in_thread(hosted(tmp_path, "hang@0")):
+        prober.obey(LookAt(PortOrder(driver="", port=str(tmp_path / "port"))))
+        (failed,) = [heard.a(Stepped)]
+        assert isinstance(failed, Stepped)
+        assert (failed.name, failed.passed) == ("Find out who answers", False)
+        left = heard.a(LeftAlone)
+        assert isinstance(left, LeftAlone)
+        assert left.why.startswith("No stimulator answers")
 
 
 def test_a_device_that_says_nothing_or_nonsense_fails_with_what_came(

@@ -3,6 +3,7 @@ a real stimulator."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -25,13 +26,17 @@ from tms_console.screens.device import (
     MOST_TEMPERATURES,
     DeviceScreen,
     after,
+    driver_words,
+    drivers_of,
     emulator_choices,
     looking_at,
     port_choices,
     rehearsal,
     rehearsal_database,
+    same_place,
     test_pulse,
     warmed,
+    with_driver,
 )
 
 test_pulse.__test__ = False  # type: ignore[attr-defined]
@@ -88,9 +93,9 @@ def test_what_the_program_builds_is_simulated_and_every_port_counts_as_real() ->
     assert len({one.title for one in emulator_choices()}) == len(emulator_choices())
     ports = port_choices((Port("/dev/pts/7", "emulator"),), " localhost:4000 ")
     assert list(dict.fromkeys(one.title for one in ports)) == ["localhost:4000", "/dev/pts/7"]
-    assert len({(one.title, one.subtitle) for one in ports}) == len(ports) == 2 * len(DRIVERS)
+    assert len(ports) == 2, "one row a port, whoever is on it"
     assert not any(one.simulated for one in ports)
-    assert ports[0].order == PortOrder(driver="magpro", port="localhost:4000")
+    assert ports[0].order == PortOrder(driver="", port="localhost:4000")
     assert port_choices(()) == ()
 
 
@@ -110,3 +115,25 @@ def test_a_test_pulse_is_one_pulse_and_a_rehearsal_beside_the_clinics_file() -> 
 def test_a_test_pulse_of_an_intensity_that_there_is_not_is_refused(intensity: int) -> None:
     with pytest.raises(ValueError, match=str(intensity)):
         test_pulse(intensity)
+
+
+def test_who_answered_on_a_port_is_what_it_is_used_with_from_then_on() -> None:
+    (port,) = port_choices((Port("/dev/a", "an adapter"),))
+    screen = after(looking_at(DeviceScreen(), port), replace(FOUND, driver="bistim2"))
+    assert screen.choice is not None
+    assert screen.choice.order == PortOrder(driver="bistim2", port="/dev/a")
+    assert same_place(screen.choice, port)
+    assert not same_place(port, emulator_choices()[0])
+    built = emulator_choices()[0]
+    assert after(looking_at(DeviceScreen(), built), FOUND).choice == built
+
+
+def test_a_person_chooses_what_the_label_says_and_is_told_what_follows() -> None:
+    (port,) = port_choices((Port("/dev/a", "an adapter"),))
+    offered = dict(drivers_of(port))
+    assert list(offered) == ["", *DRIVERS]
+    assert drivers_of(emulator_choices()[0]) == ()
+    told = driver_words(with_driver(port, "super-rapid2"))
+    assert "choose them as its label says" in told
+    assert "has not been reviewed, so no real Magstim Super Rapid² (240 V) treats a patient" in told
+    assert driver_words(with_driver(port, "magpro")) == driver_words(port) == ""

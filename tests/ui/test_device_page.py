@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from drivers.registry import DRIVERS
+from drivers.magstim.emulator import MagstimEmulator
+from drivers.magstim.options import VARIANTS
+from drivers.registry import LOWEST_RAPID
+from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from tests.clinic.prescribing import make_practice
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, page_of, unnamed
 from tms_console.accounts.roles import Role
@@ -54,7 +57,10 @@ def test_a_port_counts_as_real_has_no_test_pulse_and_can_be_disarmed(
     with page_of(practice, practice.technician, DevicePage, process=True) as page:
         page.path.setText("/dev/nothing-here")
         page.path.returnPressed.emit()
-        page._group.buttons()[-len(DRIVERS)].click()  # the first driver, a MagPro, on that path
+        page._group.buttons()[-1].click()
+        assert not page.use_button.isEnabled()  # nobody knows yet who is there
+        page.drivers.setCurrentIndex(page.drivers.findData("magpro"))
+        page.drivers.activated.emit(page.drivers.currentIndex())
         assert not page.test_card.isVisible()
         page._test()
         assert not page.bridge.link.running
@@ -88,3 +94,30 @@ def test_qa_chooses_no_device_and_a_dead_process_is_told(tmp_path: Path) -> None
         assert page.ports_told.text() == "1 found."
         page._hear(LeftAlone("It went away."))
         assert page.state.text() == "It went away."
+
+
+def test_who_is_on_a_port_is_found_out_and_the_label_is_chosen_by_a_person(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    host = Host(MagstimEmulator(VARIANTS["super-rapid2"]), PtyPort(tmp_path / "port"))
+    with (
+        hosted_in_thread(host),
+        page_of(practice, practice.technician, DevicePage, process=True) as page,
+    ):
+        page.path.setText(str(tmp_path / "port"))
+        page.path.returnPressed.emit()
+        page._group.buttons()[-1].click()
+        page.look_button.click()
+        qtbot.waitUntil(lambda: page.screen_now.seen is not None, timeout=PATIENCE_MS)
+        first = page.screen_now.steps[0]
+        assert (first.name, first.passed) == ("Find out who answers", True)
+        assert "the lowest limits count" in first.sentence
+        assert page.drivers.currentData() == LOWEST_RAPID
+        assert "has not been reviewed" in page.driver_told.text()
+        page.drivers.setCurrentIndex(page.drivers.findData("super-rapid2"))
+        page.drivers.activated.emit(page.drivers.currentIndex())
+        qtbot.waitUntil(lambda: not page.screen_now.looking, timeout=PATIENCE_MS)
+        page.use_button.click()
+        order = page.bridge.device.order
+        assert order == PortOrder(driver="super-rapid2", port=str(tmp_path / "port"))

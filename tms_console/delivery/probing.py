@@ -14,8 +14,9 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from drivers import registry
-from drivers.errors import LinkFault, NotConnected, StimulatorError
+from drivers.errors import LinkFault, NotConnected, StimulatorError, StopRequested
 from drivers.interface import DeviceStatus, Direction, Frame, Stimulator
+from drivers.probing import probe
 from drivers.serial_link import available_ports
 from tms_console.clock import RealClock
 from tms_console.delivery.order import EmulatorOrder, PortOrder
@@ -45,7 +46,10 @@ class ListPorts:
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
 class LookAt:
-    """Connect to a stimulator step by step, then ask it for its state until told otherwise."""
+    """Connect to a stimulator step by step, then ask it for its state until told otherwise.
+
+    A port with no driver's name is asked first who is there.
+    """
 
     device: _Device
     do: Literal["look_at"] = "look_at"
@@ -60,7 +64,7 @@ class LeaveAlone:
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
 class DisarmPort:
-    """Disarm whatever is on a port, in whatever state it is."""
+    """Disarm whatever is on a port, in whatever state it is; a driver of "" is not known."""
 
     driver: str
     port: str
@@ -120,6 +124,7 @@ class Found:
         highest_pct_mso: Highest intensity that it takes.
         device_timed: It spaces the pulses of a train itself.
         proof: How it was proved to be an emulator, "" if it was not: then it is a real one.
+        driver: Name of the driver that talks to it.
     """
 
     model: str
@@ -130,6 +135,7 @@ class Found:
     highest_pct_mso: int
     device_timed: bool
     proof: str
+    driver: str = ""
     say: Literal["found"] = "found"
 
 
@@ -233,7 +239,10 @@ class Prober:
         self._say(PortsFound(tuple(Port(one.path, one.description) for one in found)))
 
     def _disarm(self, driver: str, port: str) -> None:
-        done = registry.try_disarm(driver, port, RealClock())
+        if driver:
+            done = registry.try_disarm(driver, port, RealClock())
+        else:
+            done = registry.try_disarm_whatever(port, RealClock())
         self._say(DisarmTried(done.confirmed, done.sentence))
 
     def _look(self, device: EmulatorOrder | PortOrder, halt: threading.Event) -> None:
@@ -263,6 +272,10 @@ class _Connection:
 
     def run(self) -> str:
         """Go through the steps, then watch; return why it ended."""
+        if isinstance(self._device, PortOrder) and not self._device.driver:
+            why = self._find_out(self._device.port)
+            if why:
+                return why
         place = self._open()
         if place is None:
             return "The port could not be opened."
@@ -280,6 +293,20 @@ class _Connection:
         except StimulatorError as error:
             self._fail("Connection", str(error))
             return f"The connection was lost: {error}"
+
+    def _find_out(self, port: str) -> str:
+        """Ask the port who is there and go on with that driver; return why that is not possible."""
+        try:
+            report = probe(port, RealClock(), self._halt.is_set)
+        except StopRequested:
+            return "Nobody was asked any more."
+        self._received += report.raw[-MOST_RAW:]
+        if report.identity is None:
+            self._fail("Find out who answers", report.verdict)
+            return report.verdict
+        self._pass("Find out who answers", report.verdict)
+        self._device = PortOrder(driver=report.driver, port=port)
+        return ""
 
     def _open(self) -> Place | None:
         name = self._device.port if isinstance(self._device, PortOrder) else "the emulator"
@@ -329,6 +356,7 @@ class _Connection:
                 highest_pct_mso=can.max_pct_mso,
                 device_timed=can.train_timing.value == "device",
                 proof="" if proof is None else proof.text,
+                driver=place.driver,
             )
         )
         while not self._halt.is_set():

@@ -17,6 +17,7 @@ from drivers import registry
 from protocols.pattern import BlockPattern, Train
 from protocols.prescription import FixedBlock, SessionContent
 from protocols.terms import Side, ThresholdKind
+from tms_console.delivery.gate import not_reviewed
 from tms_console.delivery.order import EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.probing import (
     DisarmTried,
@@ -133,7 +134,10 @@ def after(screen: DeviceScreen, message: ProbeMessage) -> DeviceScreen:
         case Stepped():
             return replace(screen, steps=(*screen.steps, message))
         case Found():
-            return replace(screen, found=message)
+            choice = screen.choice
+            if choice is not None and message.driver:
+                choice = with_driver(choice, message.driver)
+            return replace(screen, found=message, choice=choice)
         case Seen():
             warm = screen.temperatures
             if message.coil_temperature_c is not None:
@@ -170,16 +174,55 @@ def emulator_choices() -> tuple[DeviceChoice, ...]:
 
 
 def port_choices(ports: tuple[Port, ...], typed: str = "") -> tuple[DeviceChoice, ...]:
-    """Return a choice for each port and driver, and for a path that somebody typed."""
+    """Return one choice for each port, and for a path that somebody typed.
+
+    Who is on it is found out by looking, or said by a person (`with_driver`).
+    """
     named = {typed.strip(): "named by you"} if typed.strip() else {}
     told = named | {port.path: port.description for port in ports}
     return tuple(
-        DeviceChoice(
-            PortOrder(driver=entry.name, port=path), path, f"{entry.title} · {words}", False
-        )
+        DeviceChoice(PortOrder(driver="", port=path), path, words, False)
         for path, words in told.items()
-        for entry in registry.DRIVERS.values()
     )
+
+
+FIND_OUT = "Find out who answers"
+
+
+def drivers_of(choice: DeviceChoice) -> tuple[tuple[str, str], ...]:
+    """Return name and title of what may be on a port, () for what the program builds itself."""
+    if choice.simulated:
+        return ()
+    known = ((name, entry.title) for name, entry in registry.DRIVERS.items())
+    return (("", FIND_OUT), *known)
+
+
+def with_driver(choice: DeviceChoice, driver: str) -> DeviceChoice:
+    """Return the same port with another driver; what the program builds keeps its own."""
+    if not isinstance(choice.order, PortOrder):
+        return choice
+    return replace(choice, order=replace(choice.order, driver=driver))
+
+
+def same_place(one: DeviceChoice, other: DeviceChoice) -> bool:
+    """Return whether both are the same emulator, or the same port whoever is on it."""
+    return with_driver(one, "") == with_driver(other, "")
+
+
+def driver_words(choice: DeviceChoice) -> str:
+    """Return what a person should know of the driver that was chosen, "" for nothing."""
+    if choice.simulated or not isinstance(choice.order, PortOrder) or not choice.order.driver:
+        return ""
+    entry = registry.driver_entry(choice.order.driver)
+    told = []
+    if entry.label_decides:
+        told.append(
+            "The unit does not tell its model and mains voltage: choose them as its label says. "
+            "Its limits depend on them."
+        )
+    if not entry.reviewed:
+        told.append(not_reviewed(entry.title))
+    return " ".join(told)
 
 
 def driver_name(order: EmulatorOrder | PortOrder) -> str:

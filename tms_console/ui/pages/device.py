@@ -10,6 +10,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QHBoxLayout,
     QLineEdit,
     QVBoxLayout,
@@ -21,6 +22,7 @@ from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import (
     BUSY,
     DisarmPort,
+    Found,
     LeaveAlone,
     ListPorts,
     LookAt,
@@ -114,6 +116,11 @@ class DevicePage(Page):
         top.addWidget(self.look_button)
         head.body.addLayout(top)
         self.state = words("", "strong")
+        self.drivers = QComboBox()
+        self.drivers.setAccessibleName("What is on this port")
+        self.drivers.activated.connect(self._choose_driver)
+        self.driver_told = words("", "small")
+        head.add(self.drivers, self.driver_told)
         self._steps = QVBoxLayout()
         self._steps.setSpacing(SPACE)
         head.add(self.state)
@@ -199,6 +206,18 @@ class DevicePage(Page):
         return False
 
     def _pick(self, choice: DeviceChoice, _checked: bool = False) -> None:
+        if screens.same_place(choice, self._choice):
+            return
+        if self.screen_now.looking:
+            self._ask(LeaveAlone())
+        self._choice = choice
+        self.screen_now = DeviceScreen(choice=choice, ports=self.screen_now.ports)
+        self._show()
+
+    @Slot()
+    def _choose_driver(self) -> None:
+        """Somebody says what is on the port, as its label does."""
+        choice = screens.with_driver(self._choice, str(self.drivers.currentData()))
         if choice == self._choice:
             return
         if self.screen_now.looking:
@@ -242,6 +261,8 @@ class DevicePage(Page):
     def _hear(self, message: ProbeMessage) -> None:
         before = self.screen_now
         self.screen_now = screens.after(before, message)
+        if isinstance(message, Found) and self.screen_now.choice is not None:
+            self._choice = self.screen_now.choice
         if isinstance(message, PortsFound):
             number = len(message.ports)
             told = f"{number} found." if number else "The system lists no serial port."
@@ -286,11 +307,13 @@ class DevicePage(Page):
         clear(self._choices)
         ports = screens.port_choices(self.screen_now.ports or (), self.path.text())
         for choice in (*screens.emulator_choices(), *ports):
-            used = choice.order == self.bridge.device.order
+            in_use = DeviceChoice(self.bridge.device.order, choice.title, choice.subtitle,
+                                  choice.simulated)  # fmt: skip
+            used = screens.same_place(choice, in_use)
             told = f"{choice.subtitle} · in use" if used else choice.subtitle
             lines = ((choice.title, "strong", ""), (told, "small", ""))
             made = RowButton(choice.title, f"{choice.title}: {told}", lines)
-            made.setChecked(choice == self._choice)
+            made.setChecked(screens.same_place(choice, self._choice))
             made.clicked.connect(partial(self._pick, choice))
             self._group.addButton(made)
             self._choices.addWidget(made)
@@ -305,7 +328,9 @@ class DevicePage(Page):
         may_choose = mayor or self.bridge.may(Permission.MANAGE_DEVICES)
         in_use = self._choice.order == self.bridge.device.order
         self.use_button.setText("In use for sessions" if in_use else "Use for sessions")
-        self.use_button.setEnabled(may_choose and not running and not in_use)
+        known = bool(screens.driver_name(self._choice.order))
+        self.use_button.setEnabled(may_choose and not running and not in_use and known)
+        self._show_drivers()
         text, state = screen.state_words
         self.state.setText(BUSY if running else text[:1].upper() + text[1:])
         set_state(self.state, "warn" if running else state)
@@ -318,6 +343,22 @@ class DevicePage(Page):
         self.celsius.setText(f"{warm[-1].celsius} °C" if warm else "not told")
         self.trend.show_points(warm)
         self._show_side(screen, running=running)
+
+    def _show_drivers(self) -> None:
+        """Show what may be on the port; what answered is chosen."""
+        known = screens.drivers_of(self._choice)
+        self.drivers.setVisible(bool(known))
+        self.drivers.setEnabled(not self.bridge.link.running)
+        if self.drivers.count() != len(known):
+            self.drivers.clear()
+            for name, title in known:
+                self.drivers.addItem(title, name)
+        order = self._choice.order
+        if isinstance(order, PortOrder):
+            self.drivers.setCurrentIndex(max(self.drivers.findData(order.driver), 0))
+        told = screens.driver_words(self._choice)
+        self.driver_told.setText(told)
+        self.driver_told.setVisible(bool(told))
 
     def _show_steps(self, screen: DeviceScreen) -> None:
         if self._steps.count() == len(screen.steps) and self._steps.property("of") == screen.steps:
