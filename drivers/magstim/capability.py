@@ -79,6 +79,24 @@ def why_idle(name: str, trains: Sequence[TimedTrain]) -> str | None:
     return None
 
 
+def why_not_recharged(family: Family, trains: Sequence[TimedTrain]) -> str | None:
+    """Return why a 200² or BiStim² is not ready again for a pulse or pair, or None."""
+    name = f"Magstim {family}"
+    if (idle := why_idle(name, trains)) is not None:
+        return idle
+    for number, (before, one) in enumerate(pairwise(trains), 2):
+        last_ns = before.due_ns + round(before.train.duration_s * 10**9)
+        least_ns = recharge_ns(family, before.intensity_pct_mso) + START_SLACK_NS
+        if one.due_ns - last_ns < least_ns:
+            return (
+                f"{name} cannot give train {number} so soon: after up to "
+                f"{before.intensity_pct_mso} %MSO it needs "
+                f"{_seconds(Fraction(least_ns, 10**9))} s from the last pulse to the next, which "
+                "could be prescribed."
+            )
+    return None
+
+
 def is_by_pulses(train: Train) -> bool:
     """Return whether the host gives the train pulse by pulse (1 Hz or slower)."""
     return train.rate_hz <= 1

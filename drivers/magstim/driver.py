@@ -69,16 +69,18 @@ class Standing:
         instrument: The instrument status.
         rapid: The Rapid status, None for the others.
         power_pct_mso: Power A.
+        in_pair: A pair was set off and lasts until later by its interval; no status shows one.
     """
 
     instrument: Instrument
     rapid: RapidState | None
     power_pct_mso: int
+    in_pair: bool = False
 
     @property
     def running(self) -> bool:
-        """True while a train runs."""
-        return self.rapid is not None and RapidState.TRAIN in self.rapid
+        """True while a train, or a pair, runs."""
+        return self.in_pair or (self.rapid is not None and RapidState.TRAIN in self.rapid)
 
     @property
     def waiting(self) -> bool:

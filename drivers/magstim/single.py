@@ -14,11 +14,13 @@ from drivers.interface import (
     DeviceIdentity,
     FrameLog,
     ReportKind,
+    StartReceipt,
+    TrainRunning,
     TrainSettings,
     TrainTiming,
 )
 from drivers.link import Link
-from drivers.magstim.capability import pair_interval_ms, why_idle, why_not_single
+from drivers.magstim.capability import pair_interval_ms, why_not_recharged, why_not_single
 from drivers.magstim.dialect import Command, Dialect, Family, Instrument
 from drivers.magstim.driver import ARMING_S, COIL, MagstimStimulator, Standing
 from drivers.magstim.exchange import DEFAULT_DEADLINES, Deadlines
@@ -32,6 +34,8 @@ CHECKING_S = 0.6
 BISTIM_MODES = {"2", "4"}
 """BiStim master in low and in high resolution (stimulators.md 1.6)."""
 SETTLE_NS = 50_000_000
+PAIR_MARGIN_NS = 15_000_000
+"""A BiStim²'s first pulse comes 10 ± 1.5 ms after its command (stimulators.md 6)."""
 
 
 class SingleStimulator(MagstimStimulator):
@@ -89,7 +93,7 @@ class SingleStimulator(MagstimStimulator):
             arming_s=ARMING_S,
             refusal=refusal,
             names_coil=False,
-            sequence_refusal=lambda trains: why_idle(f"Magstim {family}", trains),
+            sequence_refusal=lambda trains: why_not_recharged(family, trains),
         )
 
     @property
@@ -107,7 +111,9 @@ class SingleStimulator(MagstimStimulator):
 
     def _standing_of(self, answer: Answer) -> Standing:
         self._numbers = answer.numbers
-        return Standing(answer.instrument, None, answer.numbers[0])
+        ends_ns = self._train_ends_ns
+        in_pair = ends_ns is not None and self._talk.asked_ns < ends_ns + PAIR_MARGIN_NS
+        return Standing(answer.instrument, None, answer.numbers[0], in_pair)
 
     def configure(self, settings: TrainSettings) -> TrainSettings:
         """Set what differs, read everything back and compare; see `Stimulator.configure`."""
@@ -162,3 +168,17 @@ class SingleStimulator(MagstimStimulator):
 
     def _given(self, commanded_ns: int, *, train: bool) -> None:
         """The unit itself refuses until it is recharged."""
+
+    def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
+        """Give the pair once; see `Stimulator.start_train`.
+
+        No status shows a pair.  It is taken to run from the trigger's acknowledgement for as long
+        as its interval, which was read back, and to be over when the unit answers after that.
+        """
+        receipt = super().start_train(not_after_ns, due_ns)
+        if receipt is None or self._set_to is None:
+            return receipt
+        lasts_ns = round(self._set_to.train.duration_s * 10**9)
+        self._train_ends_ns = receipt.commanded_ns + lasts_ns
+        self._talk.events.append(TrainRunning(receipt.commanded_ns))
+        return receipt

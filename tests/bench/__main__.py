@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.bench.figures import Finding, Line, NotMeasured
+from tests.bench.keep_alive import measure_keep_alive
 from tests.bench.lateness import Round, measure_lateness
 from tests.bench.machine import can_have_realtime, describe, load_average
 from tests.bench.recording import measure_bytes, measure_durable
@@ -70,6 +71,7 @@ class Sizes:
         openings: Times that the window, and each of its pages, is opened.
         day: Sessions of a simulated day.
         clicks: Sessions that are stopped by a click.
+        keep_alive_s: How long a Rapid² is rehearsed on in real time.
         every_condition: Also without real-time priority, and stops with a core busy.
     """
 
@@ -84,6 +86,7 @@ class Sizes:
     openings: int
     day: int
     clicks: int
+    keep_alive_s: int
 
 
 FULL = Sizes(
@@ -98,6 +101,7 @@ FULL = Sizes(
     openings=10,
     day=16,
     clicks=24,
+    keep_alive_s=2_400,
 )
 QUICK = Sizes(
     lateness_s=6,
@@ -111,6 +115,7 @@ QUICK = Sizes(
     openings=2,
     day=4,
     clicks=4,
+    keep_alive_s=300,
 )
 
 
@@ -177,6 +182,11 @@ def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
         ),
         Part("the window's thread", 50, lambda: measure_thread(folder)),
         Part("the window's memory", 15 + sizes.day * 3, lambda: measure_memory(sizes.day, folder)),
+        Part(
+            "keep-alive of a Rapid²",
+            sizes.keep_alive_s + 15,
+            lambda: measure_keep_alive(sizes.keep_alive_s, folder),
+        ),
         Part("clicks on Stop", 15 + sizes.clicks * 5, lambda: measure_click(sizes.clicks, folder)),
     )
 
@@ -268,6 +278,9 @@ def main() -> int:
     asked.add_argument("--quick", action="store_true", help="a few minutes, fewer repetitions")
     asked.add_argument("--json", action="store_true", help="numbers for machines")
     asked.add_argument("--only", default="", help="parts whose names have this in them")
+    asked.add_argument(
+        "--keep-alive", type=int, metavar="MINUTES", help="how long a Rapid² is rehearsed on"
+    )
     asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
     options = asked.parse_args()
     console = Console(stderr=options.json, highlight=False)
@@ -278,7 +291,10 @@ def main() -> int:
         folder = Path(name)
         os.environ["TMS_CONSOLE_STATE"] = str(folder / "state")
         machine = describe(folder)
-        found = run(QUICK if options.quick else FULL, folder, console, options.only)
+        sizes = QUICK if options.quick else FULL
+        if options.keep_alive is not None:
+            sizes = replace(sizes, keep_alive_s=60 * options.keep_alive)
+        found = run(sizes, folder, console, options.only)
     machine |= {
         "load average before": load_before,
         "load average after": load_average(),

@@ -44,6 +44,12 @@ def theta_trains(trains: int, bursts: int = 2, period_s: int = TRAIN_PERIOD_S) -
     return _content(train, trains, period_s - train.duration_s)
 
 
+def plain_trains(trains: int, period_s: int) -> SessionContent:
+    """Return trains of 40 pulses at 10 Hz, timed by the device (clinical.md, hf10-standard)."""
+    train = Train(40, Fraction(10))
+    return _content(train, trains, period_s - train.duration_s)
+
+
 def slow_pulses(pulses: int) -> SessionContent:
     """Return one train at 1 Hz, timed by the host pulse by pulse."""
     return _content(Train(pulses, Fraction(1)), 1, Fraction(0))

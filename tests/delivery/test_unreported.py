@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.magstim.options import VARIANTS
 from drivers.magstim.requests import FIRE
-from protocols.pattern import Train
+from protocols.pattern import Burst, Train
 from protocols.prescription import rehearsal_content
 from protocols.protocol import load_library
 from tests.delivery.magstim_sessions import MagstimRehearsal, require_honest
@@ -251,6 +251,45 @@ def test_pulses_at_1_hz_are_acknowledged_one_by_one(tmp_path: Path) -> None:
     assert done.state == "completed"
     assert done.claims == {("delivered", "acknowledged")}
     require_honest(done)
+
+
+PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))
+"""Two pulses 10 ms apart, one command; a train of its own, since a unit spaces it."""
+
+
+def test_a_paired_pulse_is_two_rows_and_one_command(tmp_path: Path) -> None:
+    made = content(PAIR, 5, gap_s=5)
+    done = MagstimRehearsal(content=made, database=tmp_path / "r.db", variant="bistim2").run()
+    assert (done.state, done.result.reason) == ("completed", "complete")
+    assert len(done.pulses) == len(done.emulator.fired) == 10
+    assert len(done.frames_sent(FIRE.frame)) == 5
+    assert done.claims == {("delivered", "inferred")}
+    first, second = done.pulses[:2]
+    assert (first.train, second.train) == (1, 1)
+    assert first.commanded_ns == second.commanded_ns
+    assert (second.planned_ns or 0) - (first.planned_ns or 0) == 10 * MS
+    require_honest(done)
+
+
+@pytest.mark.parametrize("fault", ["hang@1", "coil_removed@1", "interlock_open@1"])
+def test_of_a_pair_whose_end_nobody_saw_no_more_is_claimed_than_was_seen(
+    tmp_path: Path, fault: str
+) -> None:
+    made = content(Train(1, Fraction(2), Burst(2, Fraction(2))), 2, gap_s=5)
+    done = MagstimRehearsal(
+        content=made, database=tmp_path / "r.db", variant="bistim2", faults=[fault]
+    ).run()
+    assert done.state == "failed"
+    assert done.count("delivered") <= len(done.emulator.fired)
+    assert len(done.frames_sent(FIRE.frame)) == 1
+    require_honest(done)
+
+
+def test_pairs_are_not_asked_for_before_the_unit_is_charged_again(tmp_path: Path) -> None:
+    made = content(PAIR, 5, gap_s=4)
+    done = MagstimRehearsal(content=made, database=tmp_path / "r.db", variant="bistim2").run()
+    assert done.state == "none"
+    assert "it needs 4.1 s from the last pulse to the next" in done.result.reason
 
 
 def test_the_first_pulse_allowance_covers_the_slowest_unit() -> None:
