@@ -52,6 +52,8 @@ QUERY_ROOM_NS = 80 * MILLISECOND
 """A keep-alive query and its answer take less; it is not begun closer to a command."""
 FORCED_NS = 150 * MILLISECOND
 """A keep-alive that is overdue by this is sent even if the caller wants to be back sooner."""
+BUSY_AFTER_NS = 2_000 * MILLISECOND
+"""After its own train a unit waits 0.5 s at least (1.8); the rest is for its clock and a look."""
 READY_EVERY_NS = 50 * MILLISECOND
 TRAIN_END_EVERY_NS = 40 * MILLISECOND
 """How often the end of a train is looked for, and from how long before its last pulse: whether all
@@ -122,6 +124,12 @@ class MagstimStimulator(ABC):
         self._in_control = False
         self._train_ends_ns: int | None = None
         """When the last pulse of the train that was started is due, None without one."""
+        self._busy_until_ns = 0
+        """Until then running and waiting are of a train that was started here."""
+        self._uncommanded = ""
+        """What shows that somebody else set the unit off, "" for nothing."""
+        self._was_ready = False
+        """It was ready, and nothing has been commanded since that could change that."""
         self._power_set: int | None = None
         self._heard_ns = clock.now_ns()
         try:
@@ -224,12 +232,39 @@ class MagstimStimulator(ABC):
             )
             self._power_set = standing.power_pct_mso
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
+        self._note_uncommanded(standing, now_ns)
         if self._armed and not standing.remote_and_armed:
             self._armed = False
             words = "the unit was disarmed"
             if Instrument.REMOTE not in standing.instrument:
                 words = "the unit was disarmed: it left remote control (1 s without a command?)"
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.DISARMED, words))
+
+    def _note_uncommanded(self, standing: Standing, now_ns: int) -> None:
+        """Note what shows that somebody else set the unit off: foot switch, trigger input, panel.
+
+        A train shows for at least its lock-out of 0.5 s, longer than two looks are apart; a single
+        pulse only if a look falls into the time in which the unit charges again.
+        """
+        if not self._armed:
+            return
+        ready = Instrument.READY in standing.instrument
+        over = self._train_ends_ns is None  # ours; what runs then is another
+        late = self._talk.asked_ns > self._busy_until_ns
+        if (standing.running and over) or (standing.waiting and late):
+            if not self._uncommanded:
+                self._uncommanded = "the unit gives a train that was not started here"
+                notice = DeviceNotice(now_ns, NoticeKind.SETTINGS, self._uncommanded)
+                self._talk.events.append(notice)
+        elif over and not standing.waiting:
+            self._busy_until_ns = min(self._busy_until_ns, now_ns)
+        if self._was_ready and not ready and Instrument.ARMED in standing.instrument:
+            words = (
+                "the unit charges and nothing was commanded: a foot switch or its trigger input "
+                "may have set it off"
+            )
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.OTHER, words))
+        self._was_ready = ready
 
     # Arming -----------------------------------------------------------------------------------
 
@@ -301,6 +336,7 @@ class MagstimStimulator(ABC):
         if times is None:
             return None
         commanded_ns = times.before_ns
+        self._was_ready = False
         self._given(commanded_ns, train=train)
         try:
             reply = self._talk.reply(commanded_ns)
@@ -315,7 +351,9 @@ class MagstimStimulator(ABC):
             return
         if isinstance(reply, Conflict | BadData | Unrecognised):
             raise PulseRefused(
-                f"{self._port}: the unit refused to fire: it is not ready", commanded_ns
+                f"{self._port}: the unit refused to fire: it is not ready (its foot switch or "
+                "trigger input may have set it off)",
+                commanded_ns,
             )
         words = "did not answer" if reply is None else "took it and was not ready"
         raise DeliveryUncertain(f"{self._port}: fire was sent and the unit {words}", commanded_ns)

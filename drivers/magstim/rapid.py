@@ -29,7 +29,14 @@ from drivers.interface import (
 from drivers.link import Link
 from drivers.magstim.capability import why_not_in_sequence, why_not_rapid, why_not_timed
 from drivers.magstim.dialect import LOCKED_FROM, Command, Dialect, Family, Instrument
-from drivers.magstim.driver import ARMING_S, COIL, MagstimStimulator, Standing, describe
+from drivers.magstim.driver import (
+    ARMING_S,
+    BUSY_AFTER_NS,
+    COIL,
+    MagstimStimulator,
+    Standing,
+    describe,
+)
 from drivers.magstim.energy import EnergyAccount
 from drivers.magstim.exchange import DEFAULT_DEADLINES, MILLISECOND, Deadlines
 from drivers.magstim.replies import Answer, TrainParameters
@@ -184,7 +191,8 @@ class RapidStimulator(MagstimStimulator):
         while (standing := self._look()).running or standing.waiting:
             if asked_ns >= deadline_ns:  # it said so after the time, not a host that was away
                 does = "giving a train" if standing.running else "waiting after its last train"
-                raise SettingsRefused(f"{self._port}: the unit is still {does}")
+                words = self._uncommanded or f"the unit is still {does}"
+                raise SettingsRefused(f"{self._port}: {words}")
             self._rest(self._clock.now_ns() + SETTLE_EVERY_NS)
             asked_ns = self._clock.now_ns()
 
@@ -198,6 +206,7 @@ class RapidStimulator(MagstimStimulator):
 
     def _set(self, command: Command, value: int) -> None:
         """Send a setting once; what came of it is read back."""
+        self._was_ready = False
         self._talk.say(number(self._talk.dialect, command, value))
 
     def _set_train(self, train: Train) -> None:
@@ -275,6 +284,9 @@ class RapidStimulator(MagstimStimulator):
         if not train:
             self._energy.note_pulse(commanded_ns, settings.intensity_pct_mso)
         else:
+            self._train_ends_ns = commanded_ns + round(settings.train.duration_s * 10**9)
+            nominal_ns = round(settings.train.nominal_s * 10**9)
+            self._busy_until_ns = commanded_ns + nominal_ns + BUSY_AFTER_NS
             self._energy.note(commanded_ns, settings.train, settings.intensity_pct_mso)
 
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
@@ -282,7 +294,6 @@ class RapidStimulator(MagstimStimulator):
         receipt = super().start_train(not_after_ns, due_ns)
         if receipt is None or self._set_to is None:
             return receipt
-        last_ns = round(self._set_to.train.duration_s * 10**9)
         try:
             standing = self._look()
         except (LinkFault, NotConnected, StopRequested) as error:
@@ -292,8 +303,6 @@ class RapidStimulator(MagstimStimulator):
                 f"{self._port}: the unit took the start and says that no train runs",
                 receipt.commanded_ns,
             )
-        self._train_ends_ns = receipt.commanded_ns + last_ns
-        self._note(standing)
         return receipt
 
 

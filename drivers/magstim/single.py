@@ -129,6 +129,7 @@ class SingleStimulator(MagstimStimulator):
         commands = (Command.POWER, Command.POWER_B, Command.PULSE_INTERVAL)
         for command, value, now in zip(commands, wanted, before, strict=True):
             if value != now and self._talk.dialect.knows(command):
+                self._was_ready = False
                 self._talk.say(number(self._talk.dialect, command, value))
         self._look()
         if self._numbers != wanted:

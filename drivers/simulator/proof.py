@@ -71,7 +71,7 @@ class Proof:
     @classmethod
     def built_here(cls, device: EmulatedDevice) -> Self:
         """Return the proof for an emulator that this process built and whose other end it holds."""
-        return cls(f"built by this process: emulated {device.model}, serial number {device.serial}")
+        return cls(f"built by this process: emulated {device.model}, {_number(device.serial)}")
 
 
 def prove_simulated(
@@ -114,9 +114,13 @@ def prove_simulated(
             f"with {serial}"
         )
     return Proof(
-        f"control socket {control}: two nonces returned, serial number {serial}, "
+        f"control socket {control}: two nonces returned, {_number(serial)}, "
         f"{written} of {written} bytes counted"
     )
+
+
+def _number(serial: str) -> str:
+    return f"serial number {serial}" if serial else "which tells no serial number"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -251,6 +252,49 @@ def test_pulses_at_1_hz_are_acknowledged_one_by_one(tmp_path: Path) -> None:
     assert done.state == "completed"
     assert done.claims == {("delivered", "acknowledged")}
     require_honest(done)
+
+
+def pressed_once(how: str, after_ns: int = 300 * MS) -> Callable[[MagstimRehearsal, str], None]:
+    """Return what fires the unit from outside, once, in the rest after the first stimuli."""
+    done: list[str] = []
+
+    def touched(it: MagstimRehearsal, _how: str) -> None:
+        state = it.emulator.state()
+        unit = it.emulator._unit
+        idle = state.ready and not (state.running or unit.waiting)
+        if not done and idle and it.emulator.fired and _quiet(it, after_ns):
+            done.append(how)
+            getattr(it.emulator.panel, how)()
+
+    return touched
+
+
+def _quiet(it: MagstimRehearsal, for_ns: int) -> bool:
+    return it.emulator.now_ns() - it.emulator.fired[-1].at_ns > for_ns
+
+
+@pytest.mark.parametrize("how", ["press_foot_switch", "trigger_input", "press_trigger"])
+def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, how: str) -> None:
+    run = trains(3, pulses=10)
+    run.database, run.touched = tmp_path / "r.db", pressed_once(how)
+    done = run.run()
+    assert done.state == "failed"
+    assert "gives a train that was not started here" in done.result.reason
+    assert len(done.frames_sent(FIRE.frame)) == 1
+    assert not done.emulator.state().armed
+
+
+def test_a_unit_that_charges_unasked_is_on_record(tmp_path: Path) -> None:
+    """A 200² charges for seconds after a pulse, so a foot switch shows."""
+    run = MagstimRehearsal(
+        content=content(Train(4, Fraction(1, 6))),
+        database=tmp_path / "r.db",
+        variant="magstim200",
+        touched=pressed_once("press_foot_switch", 4500 * MS),
+    )
+    done = run.run()
+    told = rows(done.database, "SELECT detail FROM session_event WHERE kind = 'device'")
+    assert any("nothing was commanded" in one[0] for one in told)
 
 
 PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))
