@@ -109,6 +109,7 @@ class Capabilities:
         names_coil: False if it says that a coil is connected and not which: `coil` is no name then.
         sequence_refusal: Says why trains cannot follow each other as planned and how they could, or
             None.  Each train by itself is asked of `refusal`.
+        witness: What sees every pulse on its trigger output, "" if nothing does.
     """
 
     identity: DeviceIdentity
@@ -126,6 +127,7 @@ class Capabilities:
     sequence_refusal: Callable[[Sequence[TimedTrain]], str | None] = field(
         default=_any_sequence, repr=False, compare=False
     )
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,25 +194,29 @@ class PulseReceipt:
         observed_ns: When the device's acknowledgement or report had arrived.
         reported: True if the device reported this very pulse, False if it only took the trigger.
         realised_a_us: Its own di/dt in A/us, None if it does not say.
+        witnessed: An independent input on the trigger output saw it, at `observed_ns`.
     """
 
     commanded_ns: int
     observed_ns: int
     reported: bool
     realised_a_us: int | None = None
+    witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PulseReport:
-    """The device says that it gave a stimulus, however it was triggered.
+    """The device says that it gave a stimulus, however it was triggered, or a witness saw it.
 
     Attributes:
-        at_ns: When the report had arrived.
+        at_ns: When the report had arrived; of a witness, when it saw the pulse.
         realised_a_us: Its own di/dt in A/us, None if it does not say.
+        witnessed: An independent input on the trigger output saw it.
     """
 
     at_ns: int
     realised_a_us: int | None = None
+    witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +247,8 @@ class NoticeKind(StrEnum):
     COIL = "coil"
     TEMPERATURE = "temperature"
     LINK = "link"
+    WITNESS = "witness"
+    """The pulse witness cannot be believed any more, or contradicts the device."""
     OTHER = "other"
 
 

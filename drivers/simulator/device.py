@@ -68,6 +68,11 @@ class EmulatedDevice(Protocol):
         """The pulses given so far: the ground truth."""
         ...
 
+    @property
+    def pulses_fired(self) -> int:
+        """How many they are."""
+        ...
+
     def now_ns(self) -> int:
         """Return its clock: nanoseconds since the emulation began."""
         ...

@@ -58,6 +58,8 @@ def judge_notice(notice: DeviceNotice, *, armed: bool, warned: bool) -> Judgemen
             )
         case NoticeKind.COIL:
             return Judgement(Weight.END, f"{words}. Connect the coil and start again.")
+        case NoticeKind.WITNESS:
+            return Judgement(Weight.END, f"{words}.")
         case NoticeKind.SETTINGS:
             return Judgement(Weight.END, f"{words}: somebody used the panel.")
         case NoticeKind.TEMPERATURE:

@@ -1,0 +1,320 @@
+"""An emulated witness, and its wiring to an emulated stimulator: both live in one time.
+
+It is as late and as wrong as a small board: its clock drifts, its lines wait for each other, and
+what goes wrong with it can be asked for.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from drivers.simulator.agenda import Agenda
+from drivers.simulator.device import EmulatedDevice, FiredPulse
+from drivers.simulator.line import Transmitter
+from drivers.witness.lines import (
+    ALIVE_EVERY_NS,
+    ASK_ALIVE,
+    ASK_IDENTITY,
+    BAUD_RATE,
+    COUNTER_MODULUS,
+    DEAD_TIME_NS,
+    MOST_LINE,
+    PROTOCOL,
+    AliveLine,
+    EdgeLine,
+    Identity,
+    encode_line,
+)
+
+BYTE_NS = 10 * 1_000_000_000 // BAUD_RATE
+LATEST_NS = 1_000_000
+"""The board takes up to so long before a line begins to leave (illustrative)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessOptions:
+    """What an emulated witness is like.
+
+    Attributes:
+        serial: Its serial number.
+        seed: Of its latencies.
+        drift: Its counter runs so much too fast; 1e-4 is 100 ppm.
+        counter_us: What its counter shows when the emulation begins.
+    """
+
+    serial: str = "SIM-W1"
+    seed: int = 0
+    drift: float = 40e-6
+    counter_us: int = COUNTER_MODULUS - 30_000_000
+
+
+class WitnessEmulator:
+    """A witness on the trigger output of something that calls `edge`; an `EmulatedDevice`.
+
+    Attributes:
+        deaf: Edges are not seen: its cable to the trigger output is off.
+        silent: It says nothing, as without power.
+        lose: So many of the next edges' lines are lost on the way.
+        spoil: So many of the next edges' lines have one bit turned.
+    """
+
+    def __init__(self, options: WitnessOptions | None = None) -> None:
+        self.options = WitnessOptions() if options is None else options
+        self._random = random.Random(f"witness {self.options.seed}")
+        self._agenda = Agenda(lambda _: None)
+        self._transmitter = Transmitter(BYTE_NS)
+        self._asked = bytearray()
+        self._edges = 0
+        self._last_edge_ns: int | None = None
+        self._last_line_ns = 0
+        self._bytes_received = 0
+        self._began_ns = 0
+        self.deaf = False
+        self.silent = False
+        self.unplugged = False
+        self.lose = 0
+        self.spoil = 0
+        self._say_identity()
+        self._agenda.at(ALIVE_EVERY_NS, self._beat)
+
+    @property
+    def model(self) -> str:
+        """What it is."""
+        return "pulse witness"
+
+    @property
+    def serial(self) -> str:
+        """Its serial number, as it says it."""
+        return self.options.serial
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes that the host has written."""
+        return self._bytes_received
+
+    @property
+    def fired(self) -> tuple[FiredPulse, ...]:
+        """It fires nothing."""
+        return ()
+
+    @property
+    def pulses_fired(self) -> int:
+        """It fires nothing."""
+        return 0
+
+    def now_ns(self) -> int:
+        """Return its time since the emulation began."""
+        return self._agenda.now_ns
+
+    def advance(self, dt_ns: int) -> None:
+        """Let time pass."""
+        self._agenda.advance(dt_ns)
+
+    def next_event_in_ns(self) -> int | None:
+        """Return how far off its next line, or the end of one, is."""
+        due = [
+            at_ns
+            for at_ns in (self._agenda.next_due_ns(), self._transmitter.next_due_ns())
+            if at_ns is not None
+        ]
+        return max(0, min(due) - self.now_ns()) if due else None
+
+    def receive(self, data: bytes) -> None:
+        """Take what the host asks; whatever is no question is passed over."""
+        self._bytes_received += len(data)
+        self._asked += data
+        while (at := self._asked.find(b"\n")) >= 0:
+            question = bytes(self._asked[: at + 1])
+            del self._asked[: at + 1]
+            if question == ASK_IDENTITY:
+                self._say_identity()
+            elif question == ASK_ALIVE:
+                self._say_alive()
+        if len(self._asked) > MOST_LINE:
+            self._asked.clear()
+
+    def take_output(self) -> bytes:
+        """Return the bytes that have left since the last call."""
+        return self._transmitter.take(self.now_ns())
+
+    # The trigger output ---------------------------------------------------------------------------
+
+    def edge(self, at_ns: int) -> None:
+        """The trigger output rises at that time, which has come or will."""
+        self._agenda.at(at_ns, partial(self._see_edge, at_ns))
+
+    def _see_edge(self, at_ns: int) -> None:
+        near = self._last_edge_ns is not None and at_ns - self._last_edge_ns < DEAD_TIME_NS
+        if self.deaf or near:
+            return
+        self._last_edge_ns = at_ns
+        self._edges = (self._edges + 1) % COUNTER_MODULUS
+        line = encode_line(EdgeLine(self._edges, self._counter_us(at_ns)))
+        if self.lose:
+            self.lose -= 1
+            return
+        if self.spoil:
+            self.spoil -= 1
+            line = line[:2] + bytes((line[2] ^ 1,)) + line[3:]
+        self._say(lambda: line)
+
+    # What it says ---------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Lose power for a moment: the counters begin anew."""
+        self._began_ns = self.now_ns()
+        self._edges = 0
+        self._transmitter.cut(self.now_ns())
+        self.options = WitnessOptions(
+            self.options.serial, self.options.seed, self.options.drift, counter_us=0
+        )
+        self._say_identity()
+
+    def _counter_us(self, at_ns: int) -> int:
+        ran_ns = (at_ns - self._began_ns) * (1 + self.options.drift)
+        return (self.options.counter_us + int(ran_ns // 1000)) % COUNTER_MODULUS
+
+    def _beat(self) -> None:
+        self._say_alive()
+        self._agenda.at(self.now_ns() + ALIVE_EVERY_NS, self._beat)
+
+    def _say_identity(self) -> None:
+        self._say(lambda: encode_line(Identity(PROTOCOL, self.options.serial)))
+
+    def _say_alive(self) -> None:
+        self._say(lambda: encode_line(AliveLine(self._edges, self._counter_us(self.now_ns()))))
+
+    def _say(self, line: Callable[[], bytes]) -> None:
+        """Say a line a little later, behind those that are still to be said."""
+        due_ns = max(self.now_ns() + self._random.randint(0, LATEST_NS), self._last_line_ns)
+        self._last_line_ns = due_ns
+        self._agenda.at(due_ns, lambda: self._send(line()))
+
+    def _send(self, line: bytes) -> None:
+        if not self.silent and not self.unplugged:
+            self._transmitter.send(self.now_ns(), line)
+
+
+class Wired:
+    """An emulated stimulator and the witness on its trigger output; one thread or two.
+
+    Each is used by way of its own end, over a link of its own, and both live in one time: what
+    advances one end advances both.
+
+    Args:
+        stimulator: The stimulator.
+        witness: The witness.
+    """
+
+    def __init__(self, stimulator: EmulatedDevice, witness: WitnessEmulator) -> None:
+        self._turn = threading.RLock()
+        self._passed_ns = 0
+        self._told = stimulator.pulses_fired
+        self.on_edge: Callable[[], None] = _nobody_waits
+        self.both = (stimulator, witness)
+        self.stimulator_end = WiredEnd(self, stimulator)
+        self.witness_end = WiredEnd(self, witness)
+
+    def use(self, passed_ns: int) -> threading.RLock:
+        """Advance both to a time since they were wired, and return the lock that holds them."""
+        with self._turn:
+            step_ns = passed_ns - self._passed_ns
+            if step_ns > 0:
+                self._passed_ns = passed_ns
+                self._advance(step_ns)
+        return self._turn
+
+    @property
+    def passed_ns(self) -> int:
+        """Time since they were wired."""
+        return self._passed_ns
+
+    def _advance(self, step_ns: int) -> None:
+        stimulator, witness = self.both
+        lead_ns = witness.now_ns() - stimulator.now_ns()
+        stimulator.advance(step_ns)
+        fired = stimulator.pulses_fired
+        if fired > self._told:
+            for pulse in stimulator.fired[self._told :]:
+                witness.edge(pulse.at_ns + lead_ns)
+            self._told = fired
+            self.on_edge()
+        witness.advance(step_ns)
+
+    def next_event_in_ns(self) -> int | None:
+        """Return how far off the next thing is that either does by itself."""
+        due = [device.next_event_in_ns() for device in self.both]
+        return min((ns for ns in due if ns is not None), default=None)
+
+
+class WiredEnd:
+    """One of two wired devices, as its own link sees it; an `EmulatedDevice`."""
+
+    def __init__(self, wired: Wired, device: EmulatedDevice) -> None:
+        self._wired = wired
+        self._device = device
+        self._seen_ns = 0
+
+    @property
+    def model(self) -> str:
+        """What it emulates."""
+        return self._device.model
+
+    @property
+    def serial(self) -> str:
+        """Its serial number."""
+        return self._device.serial
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes that the host has written so far."""
+        return self._device.bytes_received
+
+    @property
+    def unplugged(self) -> bool:
+        """True once its cable was pulled out."""
+        return self._device.unplugged
+
+    @property
+    def fired(self) -> tuple[FiredPulse, ...]:
+        """The pulses given so far."""
+        return self._device.fired
+
+    @property
+    def pulses_fired(self) -> int:
+        """How many."""
+        return self._device.pulses_fired
+
+    def now_ns(self) -> int:
+        """Return the time that has passed for this end."""
+        return self._seen_ns
+
+    def advance(self, dt_ns: int) -> None:
+        """Let time pass for this end, and for the other as far as it has not passed yet."""
+        self._seen_ns += dt_ns
+        self._wired.use(self._seen_ns)
+
+    def next_event_in_ns(self) -> int | None:
+        """Return how far off the next thing is that either device does by itself."""
+        with self._wired.use(self._seen_ns):
+            ahead_ns = self._wired.passed_ns - self._seen_ns
+            due_ns = self._wired.next_event_in_ns()
+            return None if due_ns is None else due_ns + ahead_ns
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that the host has just written."""
+        with self._wired.use(self._seen_ns):
+            self._device.receive(data)
+
+    def take_output(self) -> bytes:
+        """Return the bytes that have left since the last call."""
+        with self._wired.use(self._seen_ns):
+            return self._device.take_output()
+
+
+def _nobody_waits() -> None:
+    """Called where nobody waits for edges in a thread of their own."""
