@@ -17,8 +17,8 @@ from drivers.simulator.device import EmulatedDevice, FiredPulse
 from drivers.simulator.line import Transmitter
 from drivers.witness.lines import (
     ALIVE_EVERY_NS,
-    ASK_ALIVE,
     ASK_IDENTITY,
+    ASK_TIME,
     BAUD_RATE,
     COUNTER_MODULUS,
     DEAD_TIME_NS,
@@ -132,8 +132,8 @@ class WitnessEmulator:
             del self._asked[: at + 1]
             if question == ASK_IDENTITY:
                 self._say_identity()
-            elif question == ASK_ALIVE:
-                self._say_alive()
+            elif question == ASK_TIME:
+                self._say_alive(asked=True)
         if len(self._asked) > MOST_LINE:
             self._asked.clear()
 
@@ -185,8 +185,10 @@ class WitnessEmulator:
     def _say_identity(self) -> None:
         self._say(lambda: encode_line(Identity(PROTOCOL, self.options.serial)))
 
-    def _say_alive(self) -> None:
-        self._say(lambda: encode_line(AliveLine(self._edges, self._counter_us(self.now_ns()))))
+    def _say_alive(self, *, asked: bool = False) -> None:
+        self._say(
+            lambda: encode_line(AliveLine(self._edges, self._counter_us(self.now_ns()), asked))
+        )
 
     def _say(self, line: Callable[[], bytes]) -> None:
         """Say a line a little later, behind those that are still to be said."""
@@ -245,11 +247,6 @@ class Wired:
             self.on_edge()
         witness.advance(step_ns)
 
-    def next_event_in_ns(self) -> int | None:
-        """Return how far off the next thing is that either does by itself."""
-        due = [device.next_event_in_ns() for device in self.both]
-        return min((ns for ns in due if ns is not None), default=None)
-
 
 class WiredEnd:
     """One of two wired devices, as its own link sees it; an `EmulatedDevice`."""
@@ -299,11 +296,17 @@ class WiredEnd:
         self._wired.use(self._seen_ns)
 
     def next_event_in_ns(self) -> int | None:
-        """Return how far off the next thing is that either device does by itself."""
+        """Return how far off the next thing is that either device does by itself.
+
+        What the other has to say waits for its own link, and is no reason to wake this one.
+        """
         with self._wired.use(self._seen_ns):
             ahead_ns = self._wired.passed_ns - self._seen_ns
-            due_ns = self._wired.next_event_in_ns()
-            return None if due_ns is None else due_ns + ahead_ns
+            own_ns = self._device.next_event_in_ns()
+            others = [one.next_event_in_ns() for one in self._wired.both if one is not self._device]
+            due = [ns for ns in others if ns]
+            due += [] if own_ns is None else [own_ns]
+            return min(due) + ahead_ns if due else None
 
     def receive(self, data: bytes) -> None:
         """Take bytes that the host has just written."""

@@ -9,10 +9,11 @@ digits: the exclusive-or of every byte before the `*`.
 `W tms-witness-1 SN`  who it is: protocol and serial number (1 to 32 of `A-Z a-z 0-9 _ -`);
                       sent when it starts, and on request
 `E COUNT US`          an edge: its number since the start, from 1, and the counter at the edge
-`A COUNT US`          it is alive: edges so far, and the counter now; every 500 ms, and on request
+`A COUNT US`          it is alive: edges so far, and the counter now; every 500 ms
+`T COUNT US`          the same, as the answer to `T`
 ===================== ================================================================
 
-Both numbers are unsigned 32-bit and wrap.  The host writes `W` or `A`, each with a line feed, and
+Both numbers are unsigned 32-bit and wrap.  The host writes `W` or `T`, each with a line feed, and
 nothing else.  Lines leave in the order of their counters; an edge's counter is latched at the edge,
 its line may leave later.  Edges closer than 500 us are one edge (contact bounce, ringing).  The
 format is this project's own: any firmware of some twenty lines does it.
@@ -33,13 +34,13 @@ DEAD_TIME_NS = 500_000
 COUNTER_MODULUS = 1 << 32
 
 ASK_IDENTITY = b"W\n"
-ASK_ALIVE = b"A\n"
+ASK_TIME = b"T\n"
 
 MOST_LINE = 80
 """No line is longer; more bytes without a line feed are no witness."""
 
 _IDENTITY = re.compile(rb"W (?P<protocol>[!-~]{1,32}) (?P<serial>[A-Za-z0-9_-]{1,32})")
-_COUNTED = re.compile(rb"(?P<letter>[EA]) (?P<count>0|[1-9][0-9]{0,9}) (?P<us>0|[1-9][0-9]{0,9})")
+_COUNTED = re.compile(rb"(?P<letter>[EAT]) (?P<count>0|[1-9][0-9]{0,9}) (?P<us>0|[1-9][0-9]{0,9})")
 _CHECKED = re.compile(rb"(?P<body>[ -)+-~]*)\*(?P<sum>[0-9A-F]{2})")
 
 
@@ -76,10 +77,12 @@ class AliveLine:
     Attributes:
         count: Edges so far, modulo 2^32.
         us: The counter when the line began to leave, modulo 2^32.
+        asked: It answers a question.
     """
 
     count: int
     us: int
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def encode_line(line: Identity | EdgeLine | AliveLine) -> bytes:
         case EdgeLine(count, us) | AliveLine(count, us):
             if not (0 <= count < COUNTER_MODULUS and 0 <= us < COUNTER_MODULUS):
                 raise ValueError(f"count and counter have 32 bits, not {count} and {us}")
-            letter = "E" if isinstance(line, EdgeLine) else "A"
+            alive = "T" if isinstance(line, AliveLine) and line.asked else "A"
+            letter = "E" if isinstance(line, EdgeLine) else alive
             body = f"{letter} {count} {us}".encode("ascii")
     return b"%s*%02X\n" % (body, checksum(body))
 
@@ -133,7 +137,9 @@ def parse_line(data: bytes) -> Line:
     count, us = int(counted["count"]), int(counted["us"])
     if count >= COUNTER_MODULUS or us >= COUNTER_MODULUS:
         return Broken(data)
-    return EdgeLine(count, us) if counted["letter"] == b"E" else AliveLine(count, us)
+    if counted["letter"] == b"E":
+        return EdgeLine(count, us)
+    return AliveLine(count, us, asked=counted["letter"] == b"T")
 
 
 class LineDecoder:

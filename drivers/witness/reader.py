@@ -13,8 +13,8 @@ from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Clock, DeviceNotice, Direction, Frame, FrameLog, NoticeKind
 from drivers.link import Link
 from drivers.witness.lines import (
-    ASK_ALIVE,
     ASK_IDENTITY,
+    ASK_TIME,
     COUNTER_MODULUS,
     PROTOCOL,
     AliveLine,
@@ -32,7 +32,9 @@ take up to two seconds."""
 ASK_AGAIN_NS = 500_000_000
 SYNCS = 12
 SYNC_EVERY_NS = 50_000_000
-"""Before it is used it is asked so often how late it is, so that the time base spans 0.55 s."""
+"""Before it is used it is asked so often how late it is, and the quickest answer counts."""
+SYNC_AGAIN_NS = 1_000_000_000
+"""While it is used it is asked so often."""
 SYNC_NS = 250_000_000
 SILENT_NS = 2_000_000_000
 """Four of its lines missing: it is gone."""
@@ -45,7 +47,7 @@ class Edge:
     """A pulse on the trigger output.
 
     Attributes:
-        at_ns: When, on the host's clock; the quickest line's own way is in it.
+        at_ns: When, on the host's clock, as `timebase` tells it.
     """
 
     at_ns: int
@@ -92,6 +94,9 @@ class Witness:
         self._base = TimeBase()
         self._edges: int | None = None
         self._newest_counter_ns = 0
+        self._said_wild = False
+        self._asked_ns: int | None = None
+        self._synced_ns = self._clock.now_ns()
         self._newest_ns = self._heard_ns = self._clock.now_ns()
 
     @property
@@ -131,7 +136,7 @@ class Witness:
                 f"this program {PROTOCOL}"
             )
         for _ in range(SYNCS):
-            self._ask(ASK_ALIVE)
+            self._ask_time()
             self._listen(self._clock.now_ns() + SYNC_EVERY_NS, lambda: False)
         if self._edges is None:
             self._listen(self._clock.now_ns() + SYNC_NS, lambda: self._edges is not None)
@@ -161,6 +166,8 @@ class Witness:
         Raises:
             NotConnected: The port is gone.
         """
+        if self._clock.now_ns() - self._synced_ns > SYNC_AGAIN_NS:
+            self._ask_time()
         self._receive(until_ns)
         if self._clock.now_ns() - self._heard_ns > SILENT_NS and not self._said_silent:
             self._said_silent = True
@@ -182,9 +189,16 @@ class Witness:
 
     # The line -----------------------------------------------------------------------------------
 
-    def _ask(self, question: bytes) -> None:
+    def _ask(self, question: bytes) -> int:
         times = self._link.write(question)
         self._log(Frame(times.before_ns, Direction.SENT, question))
+        return times.before_ns
+
+    def _ask_time(self) -> None:
+        """Ask it for its time; with two questions open no answer would bound it from below."""
+        again = self._asked_ns is not None
+        self._synced_ns = self._ask(ASK_TIME)
+        self._asked_ns = None if again else self._synced_ns
 
     def _listen(self, until_ns: int, enough: Callable[[], bool]) -> None:
         while not enough() and (now_ns := self._clock.now_ns()) < until_ns:
@@ -237,7 +251,13 @@ class Witness:
         self._edges = line.count
         self._newest_counter_ns = counter_ns
         if isinstance(line, AliveLine):
-            self._base.learn(counter_ns, arrived_ns)
+            asked_ns = None
+            if line.asked:
+                asked_ns, self._asked_ns = self._asked_ns, None
+            self._base.learn(counter_ns, arrived_ns, asked_ns)
+            if not self._base.believable and not self._said_wild:
+                self._said_wild = True
+                self._doubt("the pulse witness's clock cannot be followed")
         elif self._base.learnt:
             at_ns = min(max(self._base.host_ns(counter_ns), self._newest_ns), arrived_ns)
             self._newest_ns = at_ns

@@ -32,7 +32,7 @@ from drivers.witness.reader import Edge, Witness
 
 SLICE_NS = 2_000_000
 """Stimulator and witness are listened to in turn, so long each."""
-VIRTUAL_SLICE_NS = 20_000_000
+VIRTUAL_SLICE_NS = 10_000_000
 """Under the virtual clock the edges keep their own times however late they are read."""
 EDGE_WAIT_NS = 100_000_000
 """So long after a single pulse was commanded its edge may come: what the driver took to see it
@@ -40,6 +40,9 @@ taken, the pulse's own delay and the line (up to 18 ms over a USB adapter)."""
 NEAR_NS = 120_000_000
 """An edge belongs to the device's own report if they are no further apart: reports take up to
 80 ms (stimulators.md 2.4)."""
+GRAIN_NS = 1_000_000
+"""An edge may seem to come so long before its command: the time base is no better, and no device
+fires so soon (stimulators.md 6)."""
 EDGES_KEPT = 256
 
 UNSEEN = (
@@ -195,7 +198,7 @@ class WitnessedStimulator:
     def _is_owed(self, at_ns: int) -> bool:
         """True, once, of the late edge of a single pulse that is on record without it."""
         owed_ns = self._owed_from_ns
-        if owed_ns is None or not owed_ns <= at_ns <= owed_ns + EDGE_WAIT_NS:
+        if owed_ns is None or not owed_ns - GRAIN_NS <= at_ns <= owed_ns + EDGE_WAIT_NS:
             return False
         self._owed_from_ns = None
         return True
@@ -212,9 +215,9 @@ class WitnessedStimulator:
         while True:
             for event in self._events:
                 seen = isinstance(event, PulseReport) and event.witnessed
-                if seen and event.at_ns >= commanded_ns:
+                if seen and event.at_ns >= commanded_ns - GRAIN_NS:
                     self._events.remove(event)
-                    return event.at_ns
+                    return max(event.at_ns, commanded_ns)
             now_ns = self._clock.now_ns()
             if now_ns >= until_ns or self._stop_requested():
                 self._owed_from_ns = commanded_ns

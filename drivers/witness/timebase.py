@@ -1,16 +1,18 @@
 """From the witness's counter to the host's clock: wrap, offset and drift.  Pure.
 
-A line arrives after what it tells of, never before.  So every arrival bounds the host's time of a
-counter value from above, and the bounds are tight for the lines that were quickest.  The time base
-is the straight line under all recent arrivals that is nearest to them: the edge of their lower
-convex hull over their mean counter value.  The quickest line's own way stays in it: no constant is
-subtracted (architecture.md, "The command line").
+A line arrives after what it tells of, never before: every arrival bounds the host's time of a
+counter value from above.  An answer to a question bounds it from below too: it was made after the
+question was written.  Of all straight lines between the bounds of the last minute the one with the
+least drift is taken, as late as the bounds let it be: no drift is claimed that the bounds do not
+show, and the quickest line's own way stays in the time (no constant is subtracted;
+architecture.md, "The command line").  The error is at most the length of the shortest exchange.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from drivers.witness.lines import COUNTER_MODULUS
 
@@ -18,10 +20,13 @@ MAX_DRIFT = 0.006
 """A ceramic resonator is right to 0.5 % (the usual tolerance class); quartz is far better."""
 
 WINDOW_NS = 60_000_000_000
-"""Arrivals older than this are forgotten: a crystal drifts with its temperature."""
+"""Bounds older than this are forgotten: a crystal drifts with its temperature."""
 
-SPAN_NS = 400_000_000
-"""Over a shorter span of arrivals no drift is told from jitter."""
+SLACK_NS = 2_000_000
+"""By so much the bounds may contradict each other: a drift that changes."""
+
+STEPS = 50
+"""Of each search for a drift: far below a part in 10^9."""
 
 
 class Unwrapped:
@@ -46,32 +51,49 @@ class Unwrapped:
         return total * 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """The host's time of a counter value, less that value, lies between these."""
+
+    counter_ns: int
+    least_ns: int | None
+    most_ns: int
+
+
 class TimeBase:
-    """Learns from arrivals, tells the host's time of any counter value."""
+    """Learns from lines, tells the host's time of any counter value.
+
+    Attributes:
+        drift: How much slower than the host the counter runs: 1e-4 is 100 ppm.
+        believable: One straight line fits what was learnt.
+    """
 
     def __init__(self) -> None:
-        self._arrivals: deque[tuple[int, int]] = deque()
+        self._bounds: deque[_Bound] = deque()
         self._zero_ns = 0
         self._offset_ns = 0.0
-        self._drift = 0.0
-
-    @property
-    def drift(self) -> float:
-        """How much slower than the host the counter runs: 1e-4 is 100 ppm."""
-        return self._drift
+        self.drift = 0.0
+        self.believable = True
 
     @property
     def learnt(self) -> bool:
         """True once it can tell a time."""
-        return bool(self._arrivals)
+        return bool(self._bounds)
 
-    def learn(self, counter_ns: int, arrived_ns: int) -> None:
-        """Take the arrival of a line that began to leave when the counter showed that."""
-        arrivals = self._arrivals
-        arrivals.append((counter_ns, arrived_ns - counter_ns))
-        while counter_ns - arrivals[0][0] > WINDOW_NS:
-            arrivals.popleft()
-        self._zero_ns = arrivals[0][0]
+    def learn(self, counter_ns: int, arrived_ns: int, asked_ns: int | None = None) -> None:
+        """Take a line.
+
+        Args:
+            counter_ns: The counter when the line began to leave.
+            arrived_ns: When it was here, on the host's clock.
+            asked_ns: When the question was written that it answers, None if it answers none.
+        """
+        bounds = self._bounds
+        least_ns = None if asked_ns is None else asked_ns - counter_ns
+        bounds.append(_Bound(counter_ns, least_ns, arrived_ns - counter_ns))
+        while counter_ns - bounds[0].counter_ns > WINDOW_NS:
+            bounds.popleft()
+        self._zero_ns = bounds[0].counter_ns
         self._fit()
 
     def host_ns(self, counter_ns: int) -> int:
@@ -80,46 +102,53 @@ class TimeBase:
         Raises:
             RuntimeError: Nothing was learnt yet.
         """
-        if not self._arrivals:
+        if not self._bounds:
             raise RuntimeError("the time base has seen no line yet")
         away_ns = counter_ns - self._zero_ns
-        return counter_ns + round(self._offset_ns + self._drift * away_ns)
+        return counter_ns + round(self._offset_ns + self.drift * away_ns)
 
     def _fit(self) -> None:
-        points = [(at - self._zero_ns, above) for at, above in self._arrivals]
-        self._drift = 0.0
-        if points[-1][0] >= SPAN_NS:
-            middle = sum(at for at, _ in points) / len(points)
-            left, right = _edge_over(_lower_hull(points), middle)
-            slope = (right[1] - left[1]) / (right[0] - left[0])
-            self._drift = min(MAX_DRIFT, max(-MAX_DRIFT, slope))
-        self._offset_ns = min(above - self._drift * at for at, above in points)
+        upper = [(bound.counter_ns - self._zero_ns, bound.most_ns) for bound in self._bounds]
+        lower = [
+            (bound.counter_ns - self._zero_ns, bound.least_ns)
+            for bound in self._bounds
+            if bound.least_ns is not None
+        ]
+
+        def room_ns(drift: float) -> float:
+            """How far apart the bounds are for a line of this drift; negative if none fits."""
+            highest = min(most - drift * at for at, most in upper)
+            return highest - max((least - drift * at for at, least in lower), default=highest)
+
+        self.drift, self.believable = 0.0, True
+        if room_ns(0.0) < 0:
+            widest = _widest(room_ns)
+            self.believable = room_ns(widest) >= -SLACK_NS
+            self.drift = _nearest_to_zero(room_ns, widest)
+        self._offset_ns = min(most - self.drift * at for at, most in upper)
 
 
-_Point = tuple[int, int]
+def _widest(room_ns: Callable[[float], float]) -> float:
+    """Return the drift with the most room; the room is concave in it."""
+    left, right = -MAX_DRIFT, MAX_DRIFT
+    for _ in range(STEPS):
+        third = (right - left) / 3
+        if room_ns(left + third) < room_ns(right - third):
+            left += third
+        else:
+            right -= third
+    return (left + right) / 2
 
 
-def _lower_hull(points: list[_Point]) -> list[_Point]:
-    """Return the lower convex hull of points in rising order of x; of equal x the lowest."""
-    hull: list[_Point] = []
-    for point in points:
-        if hull and hull[-1][0] == point[0]:
-            if hull[-1][1] <= point[1]:
-                continue
-            hull.pop()
-        while len(hull) > 1 and _turns_down(hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return hull
-
-
-def _turns_down(one: _Point, two: _Point, three: _Point) -> bool:
-    return (two[0] - one[0]) * (three[1] - one[1]) <= (two[1] - one[1]) * (three[0] - one[0])
-
-
-def _edge_over(hull: list[_Point], middle: float) -> tuple[_Point, _Point]:
-    """Return the edge of a hull of at least two points that spans this x."""
-    for left, right in pairwise(hull):
-        if right[0] >= middle:
-            return left, right
-    return hull[-2], hull[-1]
+def _nearest_to_zero(room_ns: Callable[[float], float], widest: float) -> float:
+    """Return the drift nearest to zero that has room, the widest if none has."""
+    if room_ns(widest) < 0:
+        return widest
+    outside, inside = 0.0, widest
+    for _ in range(STEPS):
+        middle = (outside + inside) / 2
+        if room_ns(middle) < 0:
+            outside = middle
+        else:
+            inside = middle
+    return inside

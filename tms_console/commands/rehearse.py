@@ -53,6 +53,13 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one parameter per option
         Path | None,
         typer.Option(metavar="FILE", help="The simulated stimulator's own log of its pulses."),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|emulated",
+            help="A pulse witness on the trigger output: its port, or `emulated` without --port.",
+        ),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(metavar="UID", help="Go on from this session, which ended early today."),
@@ -71,8 +78,13 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one parameter per option
             "--fast, --fault and --pulse-log belong to the simulated stimulator that this command "
             "builds; give them to `tms-console emulate` instead, or leave out --port"
         )
+    if witness is not None and (witness == "emulated") is not (port is None):
+        raise typer.BadParameter(
+            "with --port a witness has a port of its own; without, it can only be `emulated`",
+            param_hint="--witness",
+        )
     console = Console(stderr=as_json, highlight=False)
-    place = _device(device, port, seed, fault or [], pulse_log, fast=fast)
+    place = _device(device, port, seed, fault or [], pulse_log, fast=fast, witness=witness)
     try:
         protocol, content = _content(protocol_id, threshold)
         order = rehearsal_order(content, database.absolute(), place, resume)
@@ -106,6 +118,7 @@ def _device(  # noqa: PLR0913 - one parameter per option
     pulse_log: Path | None,
     *,
     fast: bool,
+    witness: str | None,
 ) -> EmulatorOrder | PortOrder:
     from drivers.registry import UnknownName, driver_of_emulator  # noqa: PLC0415 - start-up time
     from drivers.simulator.faults import parse_fault  # noqa: PLC0415 - start-up time
@@ -118,9 +131,16 @@ def _device(  # noqa: PLR0913 - one parameter per option
     except (UnknownName, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     if port is not None:
-        return PortOrder(driver=driver, port=port)
+        return PortOrder(driver=driver, port=port, witness=witness)
     log = None if pulse_log is None else str(pulse_log.absolute())
-    return EmulatorOrder(name=name, seed=seed, faults=tuple(faults), pulse_log=log, virtual=fast)
+    return EmulatorOrder(
+        name=name,
+        seed=seed,
+        faults=tuple(faults),
+        pulse_log=log,
+        virtual=fast,
+        witness=witness is not None,
+    )
 
 
 def _content(protocol_id: str, threshold: int) -> tuple[Protocol, SessionContent]:

@@ -7,6 +7,7 @@ stimulates; what may be claimed of the pulses is in `outcomes` and `unreported`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 from drivers.interface import DeviceEvent, DeviceNotice, PulseReport, TrainEnded, TrainRunning
@@ -28,11 +29,19 @@ DEVICE_REMEDY = "See what the stimulator's screen says before anything else is g
 DOSE_REMEDY = "Compare the intensity on its screen with the prescription, and check the coil."
 
 
+MISSED = "the pulse witness saw no pulse at the time of the next one, or one off its time"
+
+WAY_NS = 50_000_000
+"""What a witness saw is here so long after at the latest: its line, a USB adapter's 16 ms, and an
+operating system that was busy."""
+
+
 class Follower:
     """Follows the trains of one session, one at a time.
 
     Attributes:
         reports: The stimulator reports its pulses, or bursts.
+        witnessed: A witness sees every pulse.
     """
 
     def __init__(  # noqa: PLR0913 - what a session has
@@ -44,6 +53,7 @@ class Follower:
         progressed: Callable[[], None],
         *,
         reports: bool,
+        witnessed: bool = False,
     ) -> None:
         """Take what the session has.
 
@@ -54,6 +64,7 @@ class Follower:
             realised: Compares di/dt.
             progressed: Called whenever something of the train has gone on record.
             reports: The stimulator reports its pulses, or bursts.
+            witnessed: A witness sees every pulse.
         """
         self._listener = listener
         self._journal = journal
@@ -61,6 +72,7 @@ class Follower:
         self._realised = realised
         self._progressed = progressed
         self.reports = reports
+        self.witnessed = witnessed
 
     def follow(self, hand: InHand) -> str:
         """Follow the train to its end; return what forbids going on, with what to do, or "".
@@ -86,7 +98,9 @@ class Follower:
                 until_ns = ended_ns if seen.complete else max(ended_ns, over_ns) + DRAIN_NS
             if self._journal.now_ns() >= until_ns:
                 return self._after_reports(hand, ended_ns)
-            events = self._listener.poll(min(until_ns, heard_ns + quiet_ns))
+            awaited = self.witnessed and not seen.complete
+            missed_ns = seen.missed_ns() + WAY_NS if awaited else until_ns
+            events = self._listener.poll(min(until_ns, missed_ns, heard_ns + quiet_ns))
             for position, event in enumerate(events, 1):
                 if isinstance(event, TrainEnded):
                     ended_ns = self._journal.since_origin(event.at_ns)
@@ -97,6 +111,8 @@ class Follower:
             if events:
                 heard_ns = self._journal.now_ns()
                 self._progressed()
+            elif awaited and missed_ns <= self._journal.now_ns() < until_ns:
+                return f"{MISSED}. {DEVICE_REMEDY}"
             elif self._journal.now_ns() >= heard_ns + quiet_ns:
                 self._listener.ask()  # raises if it does not answer
                 heard_ns = self._journal.now_ns()
@@ -122,15 +138,8 @@ class Follower:
     def _see(self, hand: InHand, event: DeviceEvent) -> str:
         """Put on record what came during a train; return what forbids going on, or ""."""
         match event:
-            case PulseReport(at_ns, a_us):
-                before = hand.extras
-                report = PulseReport(self._journal.since_origin(at_ns), a_us)
-                number = hand.report(report)
-                if hand.extras > before:
-                    return UNCOMMANDED
-                pulse = hand.shot.first_pulse if number is None else number
-                doubt = self._realised.doubt(pulse, hand.intensity_pct_mso, a_us)
-                return f"{doubt}. {DOSE_REMEDY}" if doubt else ""
+            case PulseReport():
+                return self._see_pulse(hand, event)
             case DeviceNotice():
                 return self._listener.weigh(event)
             case TrainRunning(at_ns):
@@ -139,6 +148,18 @@ class Follower:
             case TrainEnded(at_ns):
                 hand.ends(self._journal.since_origin(at_ns))
                 return ""
+
+    def _see_pulse(self, hand: InHand, report: PulseReport) -> str:
+        before = hand.extras
+        report = replace(report, at_ns=self._journal.since_origin(report.at_ns))
+        number = hand.report(report)
+        if hand.extras > before:
+            return UNCOMMANDED
+        if report.witnessed and hand.seen.held:  # a witness's time is the pulse's own: no line
+            return f"{MISSED}. {DEVICE_REMEDY}"  # that stalled can have put it off
+        pulse = hand.shot.first_pulse if number is None else number
+        doubt = self._realised.doubt(pulse, hand.intensity_pct_mso, report.realised_a_us)
+        return f"{doubt}. {DOSE_REMEDY}" if doubt else ""
 
     def _after_reports(self, hand: InHand, ended_ns: int | None) -> str:
         number = hand.shot.scheduled.number

@@ -22,6 +22,7 @@ from tms_console.delivery.gate import GateRefused, check_train, require
 from tms_console.delivery.in_hand import InHand
 from tms_console.delivery.journal import Journal, Ticket
 from tms_console.delivery.listening import Listener
+from tms_console.delivery.matching import ReportMode
 from tms_console.delivery.outcomes import TrainEnd
 from tms_console.delivery.plan import Shot
 from tms_console.delivery.realised import RealisedCheck, rate_doubt
@@ -90,8 +91,17 @@ class Giver:
         self._realised = RealisedCheck()
         self.settler = Settler(stimulator, journal, listener)
         reports = authorised.capabilities.reports is not ReportKind.NONE
+        witnessed = bool(authorised.capabilities.witness)
+        if witnessed:
+            self.settler.mode = ReportMode.PER_PULSE
         self._follower = Follower(
-            listener, journal, self.settler, self._realised, outside.progressed, reports=reports
+            listener,
+            journal,
+            self.settler,
+            self._realised,
+            outside.progressed,
+            reports=reports,
+            witnessed=witnessed,
         )
 
     # Before the command ---------------------------------------------------------------------

@@ -134,15 +134,15 @@ class InHand:
 
     def confirm(self, receipt: PulseReceipt) -> None:
         """The driver saw this very pulse: it is on record as delivered."""
-        evidence = Evidence.REPORTED if receipt.reported else Evidence.ACKNOWLEDGED
-        seen = PulseReport(receipt.observed_ns, receipt.realised_a_us)
+        seen = PulseReport(receipt.observed_ns, receipt.realised_a_us, receipt.witnessed)
+        evidence = _evidence(seen) if receipt.reported or receipt.witnessed else _ACKNOWLEDGED
         self.seen.feed(seen)  # a later report is of another pulse
         self._final[0] = seen
         self._write([self._result(0, PulseOutcome.DELIVERED, evidence, seen)])
 
     def runs(self, at_ns: int) -> None:
         """Its train, of which no pulse is reported, was running at that time or later."""
-        if self.commanded_ns is not None and self.over_ns is None:
+        if self.watching and self.commanded_ns is not None and self.over_ns is None:
             self.running_ns = at_ns
             self.vouched_ns = vouched_while_running(at_ns - self.commanded_ns)
 
@@ -244,8 +244,10 @@ class InHand:
 
     def _match(self, matches: tuple[Match, ...] | list[Match]) -> None:
         self._final.update({match.pulse: match.report for match in matches})
-        delivered, reported = PulseOutcome.DELIVERED, Evidence.REPORTED
-        self._write([self._result(one.pulse, delivered, reported, one.report) for one in matches])
+        given = PulseOutcome.DELIVERED
+        self._write(
+            [self._result(one.pulse, given, _evidence(one.report), one.report) for one in matches]
+        )
 
     def _result(
         self, index: int, outcome: PulseOutcome, evidence: Evidence, report: PulseReport | None
@@ -264,6 +266,13 @@ class InHand:
             self.submit(PulsesFinal(session_uid=self.session_uid, results=tuple(results)))
 
 
+_ACKNOWLEDGED = Evidence.ACKNOWLEDGED
+
+
+def _evidence(report: PulseReport) -> Evidence:
+    return Evidence.WITNESSED if report.witnessed else Evidence.REPORTED
+
+
 def unplanned_pulse(
     session_uid: str,
     numbers: UnplannedNumbers,
@@ -279,5 +288,5 @@ def unplanned_pulse(
         intensity_pct_mso=intensity_pct_mso,
         observed_ns=None if report is None else report.at_ns,
         realised_a_us=None if report is None else report.realised_a_us,
-        evidence=Evidence.INFERRED if report is None else Evidence.REPORTED,
+        evidence=Evidence.INFERRED if report is None else _evidence(report),
     )

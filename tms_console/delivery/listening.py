@@ -6,6 +6,7 @@ Whether and what it stimulates is not decided here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import (
@@ -191,8 +192,8 @@ class Listener:
 
     def _hear_outside(self, event: DeviceEvent) -> str:
         match event:
-            case PulseReport(at_ns, a_us):
-                report = PulseReport(self._journal.since_origin(at_ns), a_us)
+            case PulseReport(at_ns):
+                report = replace(event, at_ns=self._journal.since_origin(at_ns))
                 self._journal.write(
                     unplanned_pulse(
                         self._journal.uid,

@@ -134,6 +134,19 @@ class ReportMatcher:
         base_ns = self.accepted_ns if self._base_ns is None else self._base_ns
         return base_ns + self.offsets_ns[-1] + self._tolerance_ns(len(self.offsets_ns) - 1)
 
+    def missed_ns(self) -> int:
+        """Return when the next report is missing for certain: a period after it was due.
+
+        Once no more are expected, when the last should have come.
+        """
+        if self._next >= len(self.offsets_ns):
+            return self.expected_end_ns()
+        before_ns = self.offsets_ns[max(0, self._next - 1)]
+        gap_ns = max(
+            self.offsets_ns[self._next] - before_ns, 2 * START_WINDOW_NS * (not self._next)
+        )
+        return self._due_ns(self._next) + gap_ns
+
     def feed(self, report: PulseReport) -> tuple[Verdict, int | None]:
         """Take one report, in the order of arrival; return what it is and its pulse if matched."""
         if self._held:

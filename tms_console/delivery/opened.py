@@ -107,10 +107,11 @@ class Opened:
         self._wall = WallClock(place.clock)
         self._uid = new_uid() if around.challenge is None else around.challenge.session_uid
 
-    def run(self, stimulator: Stimulator, frames: FrameBuffer) -> SessionResult:
+    def run(
+        self, stimulator: Stimulator, proof: Proof | None, frames: FrameBuffer
+    ) -> SessionResult:
         """Ask the gate, put the session on record and run it."""
         self._stimulator, self._frames = stimulator, frames
-        proof = self._place.proof(stimulator)
         header = UnsavedHeader(
             session_uid=self._uid,
             database_uid=self._database.uid,
@@ -318,6 +319,10 @@ class Opened:
             return capabilities.coil
         return f"{stated.coil} (stated by {stated.by}, not read)"
 
+    def _witness_words(self) -> list[tuple[EventKind, str]]:
+        witness = self._stimulator.capabilities.witness
+        return [(EventKind.DEVICE, f"{witness} sees every pulse")] if witness else []
+
     def _describe(
         self,
         writer: SessionWriter,
@@ -333,6 +338,7 @@ class Opened:
             (EventKind.GATE, "passed " + rfc8785.dumps(gate).decode()),
             (EventKind.GATE, "findings " + rfc8785.dumps(findings).decode()),
             (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),
+            *self._witness_words(),
         ):
             writer.submit(
                 SessionEvent(

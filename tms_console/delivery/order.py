@@ -26,6 +26,7 @@ class EmulatorOrder:
         faults: What goes wrong, each as NAME@PULSE.
         pulse_log: Where it logs the pulses it fires, None for nowhere.
         virtual: Run it under the virtual clock.
+        witness: Build a pulse witness too, on its trigger output.
     """
 
     at: Literal["emulator"] = "emulator"
@@ -34,6 +35,7 @@ class EmulatorOrder:
     faults: tuple[str, ...] = ()
     pulse_log: str | None = None
     virtual: bool = False
+    witness: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)
@@ -43,11 +45,13 @@ class PortOrder:
     Attributes:
         driver: Name of the driver.
         port: A serial port, a pseudo-terminal, or `localhost:PORT`.
+        witness: The port of the pulse witness on its trigger output, None without one.
     """
 
     at: Literal["port"] = "port"
     driver: str
     port: str
+    witness: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_CHECKED)

@@ -6,6 +6,7 @@ give orders, and from which process, is not known here.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,11 @@ def _with_device(
     place = open_place(order.device)
     entry = registry.driver_entry(place.driver)
     stop_requested = around.controls.stop_requested
-    with entry.open(place.link, place.clock, frames, stop_requested) as stimulator:
-        session = Opened(order, authority, database, around, place)
-        return session.run(stimulator, frames)
+    with (
+        contextlib.closing(place),
+        entry.open(place.link, place.clock, frames, stop_requested) as stimulator,
+    ):
+        proof = place.proof(stimulator)
+        with place.witnessed(stimulator, frames, stop_requested, proof) as joined:
+            session = Opened(order, authority, database, around, place)
+            return session.run(joined, proof, frames)

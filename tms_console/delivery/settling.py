@@ -7,7 +7,7 @@ It listens for late reports and asks the stimulator's counter; what may be claim
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import DeviceEvent, PulseReport, Stimulator
@@ -188,5 +188,4 @@ class Settler:
         self._listener.keep(events)
         for event in events:
             if isinstance(event, PulseReport):
-                at_ns = self._journal.since_origin(event.at_ns)
-                hand.report(PulseReport(at_ns, event.realised_a_us))
+                hand.report(replace(event, at_ns=self._journal.since_origin(event.at_ns)))
