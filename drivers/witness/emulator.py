@@ -68,7 +68,7 @@ class WitnessEmulator:
         self._agenda = Agenda(lambda _: None)
         self._transmitter = Transmitter(BYTE_NS)
         self._asked = bytearray()
-        self._edges = 0
+        self._edges = self._told = 0
         self._last_edge_ns: int | None = None
         self._last_line_ns = 0
         self._bytes_received = 0
@@ -153,21 +153,27 @@ class WitnessEmulator:
             return
         self._last_edge_ns = at_ns
         self._edges = (self._edges + 1) % COUNTER_MODULUS
-        line = encode_line(EdgeLine(self._edges, self._counter_us(at_ns)))
+        count, us = self._edges, self._counter_us(at_ns)
+        self._say(lambda: self._tell(count, us))
+
+    def _tell(self, count: int, us: int) -> bytes:
+        """Return the line of an edge as it comes out of the far end of the cable."""
+        self._told = count
+        line = encode_line(EdgeLine(count, us))
         if self.lose:
             self.lose -= 1
-            return
+            return b""
         if self.spoil:
             self.spoil -= 1
-            line = line[:2] + bytes((line[2] ^ 1,)) + line[3:]
-        self._say(lambda: line)
+            return line[:2] + bytes((line[2] ^ 1,)) + line[3:]
+        return line
 
     # What it says ---------------------------------------------------------------------------------
 
     def restart(self) -> None:
         """Lose power for a moment: the counters begin anew."""
         self._began_ns = self.now_ns()
-        self._edges = 0
+        self._edges = self._told = 0
         self._transmitter.cut(self.now_ns())
         self.options = WitnessOptions(
             self.options.serial, self.options.seed, self.options.drift, counter_us=0
@@ -187,7 +193,7 @@ class WitnessEmulator:
 
     def _say_alive(self, *, asked: bool = False) -> None:
         self._say(
-            lambda: encode_line(AliveLine(self._edges, self._counter_us(self.now_ns()), asked))
+            lambda: encode_line(AliveLine(self._told, self._counter_us(self.now_ns()), asked))
         )
 
     def _say(self, line: Callable[[], bytes]) -> None:
@@ -197,7 +203,7 @@ class WitnessEmulator:
         self._agenda.at(due_ns, lambda: self._send(line()))
 
     def _send(self, line: bytes) -> None:
-        if not self.silent and not self.unplugged:
+        if line and not self.silent and not self.unplugged:
             self._transmitter.send(self.now_ns(), line)
 
 

@@ -9,7 +9,8 @@ digits: the exclusive-or of every byte before the `*`.
 `W tms-witness-1 SN`  who it is: protocol and serial number (1 to 32 of `A-Z a-z 0-9 _ -`);
                       sent when it starts, and on request
 `E COUNT US`          an edge: its number since the start, from 1, and the counter at the edge
-`A COUNT US`          it is alive: edges so far, and the counter now; every 500 ms
+`A COUNT US`          it is alive: edges whose lines went before, and the counter now; every
+                      500 ms
 `T COUNT US`          the same, as the answer to `T`
 ===================== ================================================================
 
@@ -75,7 +76,7 @@ class AliveLine:
     """The witness lives.
 
     Attributes:
-        count: Edges so far, modulo 2^32.
+        count: Edges whose lines went before, modulo 2^32.
         us: The counter when the line began to leave, modulo 2^32.
         asked: It answers a question.
     """
