@@ -36,6 +36,8 @@ SYNC_EVERY_NS = 50_000_000
 SYNC_AGAIN_NS = 1_000_000_000
 """While it is used it is asked so often."""
 SYNC_NS = 250_000_000
+BACK_NS = 100_000_000
+"""A line may tell of a time so long before that of the line before it."""
 SILENT_NS = 2_000_000_000
 """Four of its lines missing: it is gone."""
 STOP_SLICE_NS = 5_000_000
@@ -242,14 +244,14 @@ class Witness:
         edge = isinstance(line, EdgeLine)
         if self._edges is not None:
             missed = (line.count - self._edges - edge) % COUNTER_MODULUS
-            if counter_ns < self._newest_counter_ns or missed >= COUNTER_MODULUS // 2:
+            if counter_ns < self._newest_counter_ns - BACK_NS or missed >= COUNTER_MODULUS // 2:
                 self._restart()
                 self._doubt("the pulse witness started anew; what it saw meanwhile is not known")
                 counter_ns = self._unwrapped.ns(line.us)
             elif missed:
                 self._doubt(f"{missed} edges of the pulse witness were lost on its line")
         self._edges = line.count
-        self._newest_counter_ns = counter_ns
+        self._newest_counter_ns = max(counter_ns, self._newest_counter_ns)
         if isinstance(line, AliveLine):
             asked_ns = None
             if line.asked:
