@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -251,6 +252,15 @@ class SocketPort:
             self._listener = None
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One device and where its clients reach it."""
+
+    device: EmulatedDevice
+    port: HostPort
+    control: ControlServer
+
+
 class Host:
     """Runs one device in real time; one thread calls `serve`, any may call `do` and `stop`.
 
@@ -270,12 +280,26 @@ class Host:
         except NotConnected:
             port.close()
             raise
+        self._ends = [_End(device, port, self.control)]
         self._stopped = False
         self._errands: deque[Callable[[], None]] = deque()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._watched: dict[int, Callable[[], None]] = {}
+
+    def add(self, device: EmulatedDevice, port: HostPort) -> None:
+        """Run another device beside it, in the same thread and time; before `serve`.
+
+        Raises:
+            NotConnected: Its control socket cannot be opened; its port is closed then.
+        """
+        try:
+            control = ControlServer(control_address(port.name), device)
+        except NotConnected:
+            port.close()
+            raise
+        self._ends.append(_End(device, port, control))
 
     def stop(self) -> None:
         """End `serve` soon; may be called from a signal handler or another thread."""
@@ -327,21 +351,27 @@ class Host:
 
     def _catch_up(self, origin_ns: int) -> int | None:
         """Advance the device to the present, send what it says, and return what is due when."""
-        device = self.device
-        device.advance(max(0, time.perf_counter_ns() - origin_ns - device.now_ns()))
-        output = device.take_output()
-        if device.unplugged:
-            self.port.close()
-        elif output:
-            self.port.write(output)
-        due_in_ns = device.next_event_in_ns()
-        if due_in_ns is None:
+        for end in self._ends:
+            device = end.device
+            device.advance(max(0, time.perf_counter_ns() - origin_ns - device.now_ns()))
+        due_ns: list[int] = []
+        for end in self._ends:
+            output = end.device.take_output()
+            if end.device.unplugged:
+                end.port.close()
+            elif output:
+                end.port.write(output)
+            due_in_ns = end.device.next_event_in_ns()
+            if due_in_ns is not None:
+                due_ns.append(end.device.now_ns() + due_in_ns)
+        if not due_ns:
             return None
-        return max(0, due_in_ns - (time.perf_counter_ns() - origin_ns - device.now_ns()))
+        return max(0, min(due_ns) - (time.perf_counter_ns() - origin_ns))
 
     def _wait(self, due_in_ns: int | None) -> list[int | socket.socket]:
-        wanted: list[int | socket.socket] = [*self.port.waits_for, *self._watched]
-        wanted += [*self.control.sockets, self._woken]
+        wanted: list[int | socket.socket] = [*self._watched, self._woken]
+        for end in self._ends:
+            wanted += [*end.port.waits_for, *end.control.sockets]
         if due_in_ns is None:
             return select.select(wanted, (), ())[0]
         timeout_s = (due_in_ns - SPIN_NS) / 1e9 if due_in_ns > SPIN_NS else 0
@@ -349,15 +379,17 @@ class Host:
 
     def _serve_clients(self, readable: Sequence[int | socket.socket]) -> None:
         """Serve the port before the control socket: its count must hold what was written before."""
-        for _ in range(MAX_READS):
-            if not (data := self.port.read()):
-                break
-            self.device.receive(data)
-        for end in readable:
-            if isinstance(end, socket.socket) and end is not self._woken:
-                self.control.serve(end)
-            elif not isinstance(end, socket.socket) and end in self._watched:
-                self._watched[end]()
+        for end in self._ends:
+            for _ in range(MAX_READS):
+                if not (data := end.port.read()):
+                    break
+                end.device.receive(data)
+        for one in readable:
+            if isinstance(one, socket.socket) and one is not self._woken:
+                for end in self._ends:
+                    end.control.serve(one)  # passes over what is no client of its own
+            elif not isinstance(one, socket.socket) and one in self._watched:
+                self._watched[one]()
         try:
             while self._woken.recv(CHUNK):
                 pass
@@ -368,8 +400,9 @@ class Host:
 
     def close(self) -> None:
         """Close port and control socket; any number of times, after `serve` has returned."""
-        self.port.close()
-        self.control.close()
+        for end in self._ends:
+            end.port.close()
+            end.control.close()
         self._waker.close()
         self._woken.close()
 

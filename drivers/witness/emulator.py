@@ -7,7 +7,6 @@ what goes wrong with it can be asked for.
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -208,7 +207,7 @@ class WitnessEmulator:
 
 
 class Wired:
-    """An emulated stimulator and the witness on its trigger output; one thread or two.
+    """An emulated stimulator and the witness on its trigger output, used by one thread.
 
     Each is used by way of its own end, over a link of its own, and both live in one time: what
     advances one end advances both.
@@ -219,47 +218,36 @@ class Wired:
     """
 
     def __init__(self, stimulator: EmulatedDevice, witness: WitnessEmulator) -> None:
-        self._turn = threading.RLock()
-        self._passed_ns = 0
+        self._stimulator = stimulator
+        self._witness = witness
         self._told = stimulator.pulses_fired
-        self.on_edge: Callable[[], None] = _nobody_waits
-        self.both = (stimulator, witness)
-        self.stimulator_end = WiredEnd(self, stimulator)
-        self.witness_end = WiredEnd(self, witness)
+        self.passed_ns = 0
+        self.stimulator_end = WiredEnd(self, stimulator, witness)
+        self.witness_end = WiredEnd(self, witness, stimulator)
 
-    def use(self, passed_ns: int) -> threading.RLock:
-        """Advance both to a time since they were wired, and return the lock that holds them."""
-        with self._turn:
-            step_ns = passed_ns - self._passed_ns
-            if step_ns > 0:
-                self._passed_ns = passed_ns
-                self._advance(step_ns)
-        return self._turn
-
-    @property
-    def passed_ns(self) -> int:
-        """Time since they were wired."""
-        return self._passed_ns
-
-    def _advance(self, step_ns: int) -> None:
-        stimulator, witness = self.both
-        lead_ns = witness.now_ns() - stimulator.now_ns()
-        stimulator.advance(step_ns)
-        fired = stimulator.pulses_fired
+    def advance_to(self, passed_ns: int) -> None:
+        """Advance both to a time since they were wired, unless it has passed already."""
+        step_ns = passed_ns - self.passed_ns
+        if step_ns <= 0:
+            return
+        self.passed_ns = passed_ns
+        lead_ns = self._witness.now_ns() - self._stimulator.now_ns()
+        self._stimulator.advance(step_ns)
+        fired = self._stimulator.pulses_fired
         if fired > self._told:
-            for pulse in stimulator.fired[self._told :]:
-                witness.edge(pulse.at_ns + lead_ns)
+            for pulse in self._stimulator.fired[self._told :]:
+                self._witness.edge(pulse.at_ns + lead_ns)
             self._told = fired
-            self.on_edge()
-        witness.advance(step_ns)
+        self._witness.advance(step_ns)
 
 
 class WiredEnd:
     """One of two wired devices, as its own link sees it; an `EmulatedDevice`."""
 
-    def __init__(self, wired: Wired, device: EmulatedDevice) -> None:
+    def __init__(self, wired: Wired, device: EmulatedDevice, other: EmulatedDevice) -> None:
         self._wired = wired
         self._device = device
+        self._other = other
         self._seen_ns = 0
 
     @property
@@ -299,31 +287,21 @@ class WiredEnd:
     def advance(self, dt_ns: int) -> None:
         """Let time pass for this end, and for the other as far as it has not passed yet."""
         self._seen_ns += dt_ns
-        self._wired.use(self._seen_ns)
+        self._wired.advance_to(self._seen_ns)
 
     def next_event_in_ns(self) -> int | None:
         """Return how far off the next thing is that either device does by itself.
 
         What the other has to say waits for its own link, and is no reason to wake this one.
         """
-        with self._wired.use(self._seen_ns):
-            ahead_ns = self._wired.passed_ns - self._seen_ns
-            own_ns = self._device.next_event_in_ns()
-            others = [one.next_event_in_ns() for one in self._wired.both if one is not self._device]
-            due = [ns for ns in others if ns]
-            due += [] if own_ns is None else [own_ns]
-            return min(due) + ahead_ns if due else None
+        own_ns, other_ns = self._device.next_event_in_ns(), self._other.next_event_in_ns()
+        due = [ns for ns in (own_ns, other_ns or None) if ns is not None]
+        return min(due) + self._wired.passed_ns - self._seen_ns if due else None
 
     def receive(self, data: bytes) -> None:
         """Take bytes that the host has just written."""
-        with self._wired.use(self._seen_ns):
-            self._device.receive(data)
+        self._device.receive(data)
 
     def take_output(self) -> bytes:
         """Return the bytes that have left since the last call."""
-        with self._wired.use(self._seen_ns):
-            return self._device.take_output()
-
-
-def _nobody_waits() -> None:
-    """Called where nobody waits for edges in a thread of their own."""
+        return self._device.take_output()

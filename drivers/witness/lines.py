@@ -16,8 +16,8 @@ digits: the exclusive-or of every byte before the `*`.
 
 Both numbers are unsigned 32-bit and wrap.  The host writes `W` or `T`, each with a line feed, and
 nothing else.  An edge's counter is latched at the edge; its line leaves up to 100 ms later, perhaps
-behind one with a newer counter.  Edges closer than 500 us are one edge (contact bounce, ringing).  The
-format is this project's own: any firmware of some twenty lines does it.
+behind one with a newer counter.  Edges closer than 500 us are one edge (contact bounce, ringing).
+The format is this project's own: any firmware of some twenty lines does it.
 """
 
 from __future__ import annotations

@@ -85,8 +85,10 @@ class Witness:
         self._events: list[WitnessEvent] = []
         self._said_silent = False
         self._identity: Identity | None = None
+        self._opened = False
         try:
             self._open()
+            self._opened = True
         except BaseException:
             link.close()
             raise
@@ -235,8 +237,10 @@ class Witness:
 
     def _meet(self, identity: Identity) -> None:
         """It says who it is, because it was asked or because it has just started."""
-        if self._identity not in {None, identity}:
-            self._doubt(f"another pulse witness answers: {identity.serial}")
+        if self._opened and self._identity is not None:
+            self._restart()
+            who = "" if identity == self._identity else f" as {identity.serial}"
+            self._doubt(f"the pulse witness started anew{who}; what it saw meanwhile is not known")
         self._identity = identity
 
     def _count(self, line: EdgeLine | AliveLine, arrived_ns: int) -> None:
@@ -246,7 +250,7 @@ class Witness:
             missed = (line.count - self._edges - edge) % COUNTER_MODULUS
             if counter_ns < self._newest_counter_ns - BACK_NS or missed >= COUNTER_MODULUS // 2:
                 self._restart()
-                self._doubt("the pulse witness started anew; what it saw meanwhile is not known")
+                self._doubt("the pulse witness counts anew; what it saw meanwhile is not known")
                 counter_ns = self._unwrapped.ns(line.us)
             elif missed:
                 self._doubt(f"{missed} edges of the pulse witness were lost on its line")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from drivers.magpro.emulator import MagProEmulator
     from drivers.magpro.options import Options
     from drivers.magstim.emulator import MagstimEmulator
+    from drivers.simulator.device import EmulatedDevice
     from drivers.simulator.faults import Fault
     from drivers.simulator.hosting import Host
     from drivers.simulator.pulse_log import PulseLog
@@ -72,6 +73,10 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
     clock_ppm: Annotated[
         int, typer.Option(help="How much slower its train clock runs, parts per million.")
     ] = 0,
+    witness_link: Annotated[
+        Path | None,
+        typer.Option(help="A pulse witness on its trigger output, at this link.", metavar="PATH"),
+    ] = None,
     panel: Annotated[
         bool, typer.Option("--panel", help="Do on its panel what standard input says.")
     ] = False,
@@ -90,7 +95,15 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
         if panel:
             _obey_standard_input(host, cast("MagProEmulator", device))
 
-    run(build, obey, link=link, listen=listen, pulse_log=pulse_log, as_json=as_json)
+    run(
+        build,
+        obey,
+        link=link,
+        listen=listen,
+        pulse_log=pulse_log,
+        witness_link=witness_link,
+        as_json=as_json,
+    )
 
 
 def run(  # noqa: PLR0913 - one parameter per option
@@ -100,6 +113,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     link: Path | None,
     listen: str | None,
     pulse_log: Path | None,
+    witness_link: Path | None,
     as_json: bool,
 ) -> None:
     """Run what `build` makes until Ctrl-C or a termination signal.
@@ -110,6 +124,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         link: Where to put the link to its pseudo-terminal, None for a temporary place.
         listen: `localhost:PORT` instead of a pseudo-terminal.
         pulse_log: Gets every pulse.
+        witness_link: Where to put the link to a pulse witness on its trigger output, None for none.
         as_json: Say everything as lines of JSON.
 
     Raises:
@@ -124,7 +139,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     with ExitStack() as cleanup:
         try:
             device = build(_opened_log(cleanup, pulse_log))
-            host = _host(cleanup, device, link, number)
+            host = _host(cleanup, device, link, number, witness_link)
         except (NotConnected, OSError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
@@ -205,7 +220,27 @@ def _opened_log(cleanup: ExitStack, pulse_log: Path | None) -> PulseLog | None:
     return log
 
 
-def _host(cleanup: ExitStack, device: Emulated, link: Path | None, port: int | None) -> Host:
+def _host(
+    cleanup: ExitStack,
+    device: Emulated,
+    link: Path | None,
+    port: int | None,
+    witness_link: Path | None,
+) -> Host:
+    from drivers.simulator.hosting import PtyPort  # noqa: PLC0415 - start-up time
+    from drivers.witness.emulator import Wired, WitnessEmulator  # noqa: PLC0415
+
+    if witness_link is None:
+        return _host_alone(cleanup, device, link, port)
+    wired = Wired(device, WitnessEmulator())
+    host = _host_alone(cleanup, wired.stimulator_end, link, port)
+    host.add(wired.witness_end, PtyPort(witness_link))
+    return host
+
+
+def _host_alone(
+    cleanup: ExitStack, device: EmulatedDevice, link: Path | None, port: int | None
+) -> Host:
     from drivers.simulator.hosting import Host, PtyPort, listen  # noqa: PLC0415 - start-up time
 
     if port is not None:

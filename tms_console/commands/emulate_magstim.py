@@ -33,6 +33,10 @@ Seed = Annotated[int, typer.Option(help="Seeds latencies and jitter.")]
 PulseLogFile = Annotated[
     Path | None, typer.Option(help="Append every pulse to this file.", metavar="FILE")
 ]
+WitnessLink = Annotated[
+    Path | None,
+    typer.Option(help="A pulse witness on its trigger output, at this link.", metavar="PATH"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 
 
@@ -46,6 +50,7 @@ def rapid2(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = "rapid2",
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
+    witness_link: WitnessLink = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim Rapid² until Ctrl-C or a termination signal.
@@ -58,7 +63,7 @@ def rapid2(  # noqa: PLR0913, PLR0917 - one parameter per option
     models = [name for name, options in VARIANTS.items() if options.family is Family.RAPID]
     if model not in models:
         raise typer.BadParameter(f"there is no model {model!r}; there are {', '.join(models)}")
-    _run(model, link, listen, fault, seed, pulse_log, as_json=as_json)
+    _run(model, link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
 
 
 @app.command()
@@ -68,10 +73,11 @@ def bistim2(  # noqa: PLR0913, PLR0917 - one parameter per option
     fault: Faults = None,
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
+    witness_link: WitnessLink = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim BiStim² until Ctrl-C or a termination signal."""
-    _run("bistim2", link, listen, fault, seed, pulse_log, as_json=as_json)
+    _run("bistim2", link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
 
 
 @app.command()
@@ -81,10 +87,11 @@ def magstim200(  # noqa: PLR0913, PLR0917 - one parameter per option
     fault: Faults = None,
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
+    witness_link: WitnessLink = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim 200² until Ctrl-C or a termination signal."""
-    _run("magstim200", link, listen, fault, seed, pulse_log, as_json=as_json)
+    _run("magstim200", link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
 
 
 def _run(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -94,6 +101,7 @@ def _run(  # noqa: PLR0913, PLR0917 - one parameter per option
     fault: list[str] | None,
     seed: int,
     pulse_log: Path | None,
+    witness_link: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -105,4 +113,12 @@ def _run(  # noqa: PLR0913, PLR0917 - one parameter per option
 
         return MagstimEmulator(replace(VARIANTS[variant], seed=seed), faults, log)
 
-    run(build, None, link=link, listen=listen, pulse_log=pulse_log, as_json=as_json)
+    run(
+        build,
+        None,
+        link=link,
+        listen=listen,
+        pulse_log=pulse_log,
+        witness_link=witness_link,
+        as_json=as_json,
+    )
