@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from protocols.threshold.bayes import BayesianGrid
+from protocols.threshold.bayes import FIXED_SLOPE, TWO_PARAMETERS
 from protocols.threshold.counting import FiveOfTen, MillsNithi
 from protocols.threshold.pest import MaximumLikelihoodPest
 from protocols.threshold.samt import StochasticApproximation
@@ -16,7 +16,8 @@ DEFAULT = MethodName.BAYES
 """What measurably needs the fewest stimuli for its error (README, measured)."""
 
 _ALL: tuple[Method, ...] = (
-    BayesianGrid(),
+    TWO_PARAMETERS,
+    FIXED_SLOPE,
     MaximumLikelihoodPest(),
     StochasticApproximation(),
     FiveOfTen(),

@@ -58,21 +58,20 @@ def normal_cdf(z: Floats) -> Floats:
 def thresholds() -> Floats:
     """Return the thresholds that are compared, rising, in %MSO."""
     steps = (HIGHEST_THRESHOLD_PCT_MSO - LOWEST_THRESHOLD_PCT_MSO) / THRESHOLD_STEP_PCT_MSO
-    return LOWEST_THRESHOLD_PCT_MSO + THRESHOLD_STEP_PCT_MSO * np.arange(
+    answer: Floats = LOWEST_THRESHOLD_PCT_MSO + THRESHOLD_STEP_PCT_MSO * np.arange(
         round(steps) + 1, dtype=np.float64
     )
+    answer.setflags(write=False)
+    return answer
 
 
-@lru_cache(maxsize=2048)
-def probabilities(
-    intensity_pct_mso: int, spreads: tuple[float, ...], lapse_per_mille: int
+def probability(
+    intensity_pct_mso: int, t: Floats, spreads: tuple[float, ...], lapse_per_mille: int
 ) -> Floats:
-    """Return p(moved) at one intensity for each spread (rows) and threshold (columns)."""
-    t = thresholds()
+    """Return p(moved) at one intensity for each spread (rows) and threshold t (columns)."""
     r = np.array(spreads)[:, np.newaxis]
     lapse = lapse_per_mille / 1000.0
     answer: Floats = (1.0 - lapse) * normal_cdf((intensity_pct_mso - t) / (r * t)) + 0.5 * lapse
-    answer.setflags(write=False)
     return answer
 
 
@@ -80,8 +79,8 @@ def probabilities(
 def log_likelihood(
     intensity_pct_mso: int, spreads: tuple[float, ...], lapse_per_mille: int, *, moved: bool
 ) -> Integers:
-    """Return log p(answer), in `LIKELIHOOD_UNIT`, shaped as `probabilities`."""
-    p = probabilities(intensity_pct_mso, spreads, lapse_per_mille)
+    """Return log p(answer), in `LIKELIHOOD_UNIT`, spreads x `thresholds`."""
+    p = probability(intensity_pct_mso, thresholds(), spreads, lapse_per_mille)
     likely = np.maximum(p if moved else 1.0 - p, _LEAST_PROBABILITY)
     answer = np.rint(np.log(likely) / LIKELIHOOD_UNIT).astype(np.int64)
     answer.setflags(write=False)

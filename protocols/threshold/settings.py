@@ -23,6 +23,9 @@ class MethodName(StrEnum):
     """Which method chooses the next intensity and makes the estimate."""
 
     BAYES = "bayes"
+    """Bayesian grid over threshold and slope."""
+    BAYES_FIXED = "bayes-fixed"
+    """Bayesian grid over the threshold alone, the slope taken as known."""
     ML_PEST = "ml-pest"
     SAMT = "samt"
     FIVE_OF_TEN = "5-of-10"
@@ -94,7 +97,7 @@ class Settings(Canonical):
     first_pct_mso: int | None = None
     prior: Prior | None = None
     lapse_per_mille: int = 30
-    stop_half_width_per_mille: int | None = 50
+    stop_half_width_per_mille: int | None = 60
     most_stimuli: int = 100
 
     def __post_init__(self) -> None:
