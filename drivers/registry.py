@@ -18,7 +18,7 @@ from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.options import Options
 from drivers.magpro.variants import VARIANTS
 from drivers.serial_link import SerialLink
-from drivers.simulator.device import EmulatedDevice
+from drivers.simulator.device import EmulatedDevice, Observers, PulseObserver
 from drivers.simulator.faults import Fault
 from drivers.simulator.pulse_log import PulseLog
 from drivers.socket_link import SocketLink, loopback_port
@@ -88,9 +88,14 @@ def driver_of_emulator(name: str) -> str:
 
 
 def build_emulator(
-    name: str, *, seed: int = 0, faults: Sequence[Fault] = (), pulse_log: Path | None = None
+    name: str,
+    *,
+    seed: int = 0,
+    faults: Sequence[Fault] = (),
+    pulse_log: Path | None = None,
+    patient: PulseObserver | None = None,
 ) -> EmulatedDevice:
-    """Build an emulated device in this process.
+    """Build an emulated device in this process; a virtual patient under its coil sees its pulses.
 
     Raises:
         UnknownName: There is no such device.
@@ -98,7 +103,10 @@ def build_emulator(
     """
     driver_of_emulator(name)
     options = replace(Options(), variant=VARIANTS[EMULATORS[name][1]], seed=seed)
-    return MagProEmulator(options, faults, None if pulse_log is None else PulseLog(pulse_log))
+    seen_by: list[PulseObserver] = [] if pulse_log is None else [PulseLog(pulse_log)]
+    if patient is not None:
+        seen_by.append(patient)
+    return MagProEmulator(options, faults, Observers(*seen_by))
 
 
 def open_port(path: str, baud_rate: int, clock: Clock) -> Link:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from drivers.magpro.options import Options
     from drivers.simulator.faults import Fault
     from drivers.simulator.hosting import Host
+    from drivers.simulator.patient import PatientUnderCoil
+    from drivers.simulator.proof import Words
 
 app = typer.Typer(help="Run an emulated stimulator for any client.", no_args_is_help=True)
 
@@ -71,6 +73,14 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
     panel: Annotated[
         bool, typer.Option("--panel", help="Do on its panel what standard input says.")
     ] = False,
+    patient: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="SEED",
+            help="Put a virtual patient under the coil; the control socket says what moved.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
 ) -> None:
     """Run an emulated MagVenture MagPro until Ctrl-C or a termination signal."""
@@ -83,8 +93,9 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     with ExitStack() as cleanup:
         try:
-            device = _device(cleanup, options, faults, pulse_log)
-            host = _host(cleanup, device, link, number)
+            under = _patient(patient)
+            device = _device(cleanup, options, faults, pulse_log, under)
+            host = _host(cleanup, device, link, number, under)
         except (NotConnected, OSError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
@@ -149,29 +160,57 @@ def _loopback_port(address: str) -> int:
 
 
 def _device(
-    cleanup: ExitStack, options: Options, faults: list[Fault], pulse_log: Path | None
+    cleanup: ExitStack,
+    options: Options,
+    faults: list[Fault],
+    pulse_log: Path | None,
+    under: PatientUnderCoil | None,
 ) -> MagProEmulator:
     from time import monotonic_ns  # noqa: PLC0415 - start-up time
 
     from drivers.magpro.emulator import MagProEmulator  # noqa: PLC0415
+    from drivers.simulator.device import Observers, PulseObserver  # noqa: PLC0415
     from drivers.simulator.pulse_log import PulseLog  # noqa: PLC0415
 
-    log = None
+    seen_by: list[PulseObserver] = [] if under is None else [under]
     if pulse_log is not None:
         log = PulseLog(pulse_log, monotonic_ns)
         cleanup.callback(log.close)
-    return MagProEmulator(options, faults, log)
+        seen_by.insert(0, log)
+    return MagProEmulator(options, faults, Observers(*seen_by))
 
 
-def _host(cleanup: ExitStack, device: MagProEmulator, link: Path | None, port: int | None) -> Host:
+def _patient(seed: int | None) -> PatientUnderCoil | None:
+    if seed is None:
+        return None
+    from drivers.simulator.patient import PatientUnderCoil, VirtualPatient  # noqa: PLC0415
+
+    try:
+        return PatientUnderCoil(VirtualPatient(seed))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _host(
+    cleanup: ExitStack,
+    device: MagProEmulator,
+    link: Path | None,
+    port: int | None,
+    under: PatientUnderCoil | None,
+) -> Host:
     from drivers.simulator.hosting import Host, PtyPort, listen  # noqa: PLC0415 - start-up time
 
+    words: Words | None = None
+    if under is not None:
+        from drivers.simulator.patient_words import words_of  # noqa: PLC0415 - start-up time
+
+        words = words_of(under)
     if port is not None:
-        return cleanup.enter_context(listen(device, port))
+        return cleanup.enter_context(listen(device, port, words))
     if link is None:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="tms-console-"))
         link = Path(folder) / "magpro"
-    return cleanup.enter_context(Host(device, PtyPort(link)))
+    return cleanup.enter_context(Host(device, PtyPort(link), words))
 
 
 @contextmanager
