@@ -103,10 +103,9 @@ def build_emulator(
     """
     driver_of_emulator(name)
     options = replace(Options(), variant=VARIANTS[EMULATORS[name][1]], seed=seed)
-    seen_by: list[PulseObserver] = [] if pulse_log is None else [PulseLog(pulse_log)]
-    if patient is not None:
-        seen_by.append(patient)
-    return MagProEmulator(options, faults, Observers(*seen_by))
+    log = None if pulse_log is None else PulseLog(pulse_log)
+    both = None if log is None or patient is None else Observers(log, patient)
+    return MagProEmulator(options, faults, both or log or patient)
 
 
 def open_port(path: str, baud_rate: int, clock: Clock) -> Link:

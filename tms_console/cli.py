@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tms_console import __version__
-from tms_console.commands import devices, emulate, protocols, records, rehearse, users
+from tms_console.commands import devices, emulate, protocols, records, rehearse, threshold, users
 from tms_console.secrecy import forbid_core_dumps, private_files
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(protocols.app, name="protocols")
 app.add_typer(emulate.app, name="emulate")
 app.add_typer(records.app, name="records")
 app.add_typer(users.app, name="users")
+app.add_typer(threshold.app, name="threshold")
 app.command("rehearse")(rehearse.rehearse)
 app.command("devices")(devices.devices)
 

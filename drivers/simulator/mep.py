@@ -38,7 +38,7 @@ _MOST_SCALES = 150.0
 _TRIED_PCT_MSO = np.arange(20.0, 121.0)
 _QUIET_V, _LARGE_V, _LEAST_MEP_V, _MOST_MEP_V = 30e-6, 1e-3, 0.1e-6, 30e-3
 _LOWEST_THRESHOLD_PCT_MSO, _HIGHEST_THRESHOLD_PCT_MSO = 30.0, 100.0
-_AT_ONCE = 256
+_FEW, _FEW_AT_ONCE, _AT_ONCE = 16, 16, 256
 _HALF = 0.5
 _BISECTIONS = 18
 """Of 130 %MSO: to 0.0005 %MSO."""
@@ -207,8 +207,9 @@ def draw_population(count: int, spread: Spread, random: np.random.Generator) -> 
     """
     found: list[Subjects] = []
     thresholds: list[Floats] = []
+    at_once = _FEW_AT_ONCE if count <= _FEW else _AT_ONCE
     while sum(map(len, thresholds)) < count:
-        drawn = _drawn(_AT_ONCE, spread, random)
+        drawn = _drawn(at_once, spread, random)
         kept = drawn.chosen(_within_bounds(drawn, random))
         mine = kept.boundaries().thresholds()
         inside = (mine > _LOWEST_THRESHOLD_PCT_MSO) & (mine < _HIGHEST_THRESHOLD_PCT_MSO)

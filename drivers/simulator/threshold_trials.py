@@ -89,6 +89,11 @@ class Summary:
         stimuli_p95: Stimuli that 95 of 100 searches did not exceed.
         coverage_pct: How often the truth lay in the 95 % interval.
         half_width_pct: Mean half width of the interval, in % of the estimate.
+        threshold_mean_pct_mso: Mean of the true thresholds of everybody.
+        threshold_sd_pct_mso: Their standard deviation.
+        threshold_p5_pct_mso: Their 5th percentile.
+        threshold_p50_pct_mso: Their median.
+        threshold_p95_pct_mso: Their 95th percentile.
     """
 
     subjects: int
@@ -101,6 +106,11 @@ class Summary:
     stimuli_p95: float
     coverage_pct: float
     half_width_pct: float
+    threshold_mean_pct_mso: float
+    threshold_sd_pct_mso: float
+    threshold_p5_pct_mso: float
+    threshold_p50_pct_mso: float
+    threshold_p95_pct_mso: float
 
     @classmethod
     def of(cls, outcomes: Outcomes) -> Summary:
@@ -115,6 +125,8 @@ class Summary:
         truth, estimate = outcomes.truth_pct_mso[found], outcomes.estimate_pct_mso[found]
         low, high = outcomes.low[found], outcomes.high[found]
         error = 100.0 * (estimate / truth - 1.0)
+        everybody = outcomes.truth_pct_mso
+        t5, t50, t95 = np.percentile(everybody, (5, 50, 95))
         median, p95, p99 = np.percentile(np.abs(error), (50, 95, 99))
         return cls(
             subjects=len(found),
@@ -127,6 +139,11 @@ class Summary:
             stimuli_p95=float(np.percentile(outcomes.stimuli, 95)),
             coverage_pct=100.0 * float(((low <= truth) & (truth <= high)).mean()),
             half_width_pct=float((50.0 * (high - low) / estimate).mean()),
+            threshold_mean_pct_mso=float(everybody.mean()),
+            threshold_sd_pct_mso=float(everybody.std()),
+            threshold_p5_pct_mso=float(t5),
+            threshold_p50_pct_mso=float(t50),
+            threshold_p95_pct_mso=float(t95),
         )
 
 

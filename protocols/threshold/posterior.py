@@ -147,13 +147,17 @@ class Posterior:
         weights = padded.reshape(len(padded), -1, _TOGETHER).sum(axis=2).ravel()
         below = np.cumsum(weights[order], axis=1)
         rows = np.arange(len(table))
-        ends = [
+        mean = table @ weights
+        low, high = (
             table[rows, order[rows, (below < part).sum(axis=1).clip(max=table.shape[1] - 1)]]
             for part in (TAIL, 1.0 - TAIL)
-        ]
+        )
         return Curve(
             tuple(range(lowest_pct_mso, highest_pct_mso + 1)),
-            *(tuple(float(value) for value in values) for values in (table @ weights, *ends)),
+            *(
+                tuple(float(value) for value in values)
+                for values in (mean, np.minimum(low, mean), np.maximum(high, mean))
+            ),
         )
 
 

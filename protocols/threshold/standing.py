@@ -36,7 +36,7 @@ class Curve:
     Attributes:
         intensities_pct_mso: The intensities, rising.
         probability: The mean of the posterior, 0 to 1, one for each intensity.
-        low: Lower end of its pointwise 95 % band.
+        low: Lower end of its pointwise 95 % band, widened to the mean where that lies outside.
         high: Upper end.
     """
 

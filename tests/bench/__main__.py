@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from tests.bench.machine import can_have_realtime, describe, load_average
 from tests.bench.recording import measure_bytes, measure_durable
 from tests.bench.starting import fast_database, measure_commands, protocols_on_disk
 from tests.bench.stopping import measure_death, measure_stop
+from tests.bench.thresholds import measure_thresholds
 from tests.bench.window import (
     measure_click,
     measure_memory,
@@ -70,6 +71,7 @@ class Sizes:
         openings: Times that the window, and each of its pages, is opened.
         day: Sessions of a simulated day.
         clicks: Sessions that are stopped by a click.
+        subjects: Virtual subjects, for each seed, that a threshold is found of.
         every_condition: Also without real-time priority, and stops with a core busy.
     """
 
@@ -84,6 +86,7 @@ class Sizes:
     openings: int
     day: int
     clicks: int
+    subjects: int
 
 
 FULL = Sizes(
@@ -98,6 +101,7 @@ FULL = Sizes(
     openings=10,
     day=16,
     clicks=24,
+    subjects=500,
 )
 QUICK = Sizes(
     lateness_s=6,
@@ -111,6 +115,7 @@ QUICK = Sizes(
     openings=2,
     day=4,
     clicks=4,
+    subjects=100,
 )
 
 
@@ -177,6 +182,11 @@ def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
         ),
         Part("the window's thread", 50, lambda: measure_thread(folder)),
         Part("the window's memory", 15 + sizes.day * 3, lambda: measure_memory(sizes.day, folder)),
+        Part(
+            "threshold finding",
+            2 + sizes.subjects * 0.15,
+            lambda: measure_thresholds(sizes.subjects),
+        ),
         Part("clicks on Stop", 15 + sizes.clicks * 5, lambda: measure_click(sizes.clicks, folder)),
     )
 
@@ -269,7 +279,11 @@ def main() -> int:
     asked.add_argument("--json", action="store_true", help="numbers for machines")
     asked.add_argument("--only", default="", help="parts whose names have this in them")
     asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
+    asked.add_argument("--subjects", type=int, help="virtual subjects of threshold finding")
     options = asked.parse_args()
+    sizes = QUICK if options.quick else FULL
+    if options.subjects is not None:
+        sizes = replace(sizes, subjects=options.subjects)
     console = Console(stderr=options.json, highlight=False)
     if not console.is_terminal:
         console = Console(stderr=options.json, highlight=False, width=PIPED_WIDTH)
@@ -278,7 +292,7 @@ def main() -> int:
         folder = Path(name)
         os.environ["TMS_CONSOLE_STATE"] = str(folder / "state")
         machine = describe(folder)
-        found = run(QUICK if options.quick else FULL, folder, console, options.only)
+        found = run(sizes, folder, console, options.only)
     machine |= {
         "load average before": load_before,
         "load average after": load_average(),
