@@ -27,7 +27,7 @@ from drivers.magstim.single import SingleStimulator
 from drivers.magstim.tables import Mains, RapidModel
 from drivers.magstim.unlock import stored_code
 from drivers.serial_link import SerialLink
-from drivers.simulator.device import EmulatedDevice
+from drivers.simulator.device import EmulatedDevice, Observers, PulseObserver
 from drivers.simulator.faults import Fault
 from drivers.simulator.pulse_log import PulseLog
 from drivers.socket_link import SocketLink, loopback_port
@@ -208,9 +208,14 @@ def driver_of_emulator(name: str) -> str:
 
 
 def build_emulator(
-    name: str, *, seed: int = 0, faults: Sequence[Fault] = (), pulse_log: Path | None = None
+    name: str,
+    *,
+    seed: int = 0,
+    faults: Sequence[Fault] = (),
+    pulse_log: Path | None = None,
+    patient: PulseObserver | None = None,
 ) -> EmulatedDevice:
-    """Build an emulated device in this process.
+    """Build an emulated device in this process; a virtual patient under its coil sees its pulses.
 
     Raises:
         UnknownName: There is no such device.
@@ -219,9 +224,11 @@ def build_emulator(
     driver_of_emulator(name)
     variant = EMULATORS[name][1]
     log = None if pulse_log is None else PulseLog(pulse_log)
+    both = None if log is None or patient is None else Observers(log, patient)
+    seen_by = both or log or patient
     if variant in MAGSTIM_VARIANTS:
-        return MagstimEmulator(replace(MAGSTIM_VARIANTS[variant], seed=seed), faults, log)
-    return MagProEmulator(replace(Options(), variant=VARIANTS[variant], seed=seed), faults, log)
+        return MagstimEmulator(replace(MAGSTIM_VARIANTS[variant], seed=seed), faults, seen_by)
+    return MagProEmulator(replace(Options(), variant=VARIANTS[variant], seed=seed), faults, seen_by)
 
 
 def open_port(path: str, baud_rate: int, clock: Clock) -> Link:

@@ -157,6 +157,10 @@ class Record:
             raise ContentError(f"{self._path(name)} is an integer, not {_kind(value)}")
         return value
 
+    def optional_integer(self, name: str) -> int | None:
+        """Get an integer or null."""
+        return None if self._get(name) is None else self.integer(name)
+
     def boolean(self, name: str) -> bool:
         """Get true or false."""
         value = self._get(name)
@@ -217,12 +221,18 @@ class Record:
         self._read |= set(self._values)
         return dict(self._values)
 
-    def records(self, name: str) -> list[Record]:
-        """Get a list of objects."""
+    def items(self, name: str) -> list[JsonValue]:
+        """Get a list of whatever it holds."""
         values = self._get(name)
         if not isinstance(values, list):
             raise ContentError(f"{self._path(name)} is a list, not {_kind(values)}")
-        return [Record(value, f"{self._path(name)}[{k}]") for k, value in enumerate(values, 1)]
+        return list(values)
+
+    def records(self, name: str) -> list[Record]:
+        """Get a list of objects."""
+        return [
+            Record(value, f"{self._path(name)}[{k}]") for k, value in enumerate(self.items(name), 1)
+        ]
 
     def _get(self, name: str) -> JsonValue:
         if name not in self._values:

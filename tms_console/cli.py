@@ -19,6 +19,7 @@ from tms_console.commands import (
     protocols,
     records,
     rehearse,
+    threshold,
     users,
 )
 from tms_console.secrecy import forbid_core_dumps, private_files
@@ -34,6 +35,7 @@ app.add_typer(protocols.app, name="protocols")
 app.add_typer(emulate_magstim.app, name="emulate")
 app.add_typer(records.app, name="records")
 app.add_typer(users.app, name="users")
+app.add_typer(threshold.app, name="threshold")
 app.command("rehearse")(rehearse.rehearse)
 app.command("devices")(devices.devices)
 

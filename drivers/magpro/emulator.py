@@ -18,7 +18,7 @@ from drivers.magpro.options import CounterUnit, Options
 from drivers.magpro.panel import Panel
 from drivers.magpro.replies import Message, serial_text
 from drivers.magpro.unit import MagProUnit
-from drivers.simulator.device import FiredPulse, Source
+from drivers.simulator.device import FiredPulse, PulseObserver, Source
 from drivers.simulator.faults import (
     FRAME_FAULTS,
     LATE_REPLY_NS,
@@ -27,7 +27,6 @@ from drivers.simulator.faults import (
     FaultPlan,
 )
 from drivers.simulator.line import Receiver, Transmitter
-from drivers.simulator.pulse_log import PulseLog
 
 BYTE_NS = 260_417
 """Line time of a byte: 10 bits at 38400 baud."""
@@ -51,14 +50,14 @@ class MagProEmulator:
     Args:
         options: Model, coil, serial number, seed and choices.
         faults: What will go wrong.
-        pulse_log: Gets every pulse before its report leaves.
+        pulse_log: Gets every pulse before its report leaves: a log, a virtual patient, or both.
     """
 
     def __init__(
         self,
         options: Options | None = None,
         faults: Sequence[Fault] = (),
-        pulse_log: PulseLog | None = None,
+        pulse_log: PulseObserver | None = None,
     ) -> None:
         self.options = options = options or Options()
         self._pulse_log = pulse_log

@@ -17,7 +17,7 @@ from drivers.magstim.options import Options
 from drivers.magstim.panel import Panel
 from drivers.magstim.requests import Request
 from drivers.magstim.unit import Damage, MagstimUnit, Phase
-from drivers.simulator.device import FiredPulse
+from drivers.simulator.device import FiredPulse, PulseObserver
 from drivers.simulator.faults import (
     FRAME_FAULTS,
     LATE_REPLY_NS,
@@ -26,7 +26,6 @@ from drivers.simulator.faults import (
     FaultPlan,
 )
 from drivers.simulator.line import Receiver, Transmitter
-from drivers.simulator.pulse_log import PulseLog
 
 BYTE_NS = 1_041_667
 """Line time of a byte: 10 bits at 9600 baud."""
@@ -63,7 +62,7 @@ class MagstimEmulator:
     Args:
         options: Family, software, model, coil, seed and choices.
         faults: What will go wrong.
-        pulse_log: Gets every pulse before anything is said after it.
+        pulse_log: Gets every pulse before anything is said after it: a log, a patient, or both.
     """
 
     serial = ""
@@ -73,7 +72,7 @@ class MagstimEmulator:
         self,
         options: Options | None = None,
         faults: Sequence[Fault] = (),
-        pulse_log: PulseLog | None = None,
+        pulse_log: PulseObserver | None = None,
     ) -> None:
         self.options = options = options or Options()
         self._pulse_log = pulse_log

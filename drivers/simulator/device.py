@@ -40,6 +40,26 @@ class FiredPulse:
     source: Source
 
 
+class PulseObserver(Protocol):
+    """Something that sees every pulse an emulator fires, before its report leaves."""
+
+    def write(self, pulse: FiredPulse) -> None:
+        """Take a pulse."""
+        ...
+
+
+class Observers:
+    """Several observers as one; a pulse reaches them in their order."""
+
+    def __init__(self, *observers: PulseObserver) -> None:
+        self._observers = observers
+
+    def write(self, pulse: FiredPulse) -> None:
+        """Hand a pulse to each."""
+        for observer in self._observers:
+            observer.write(pulse)
+
+
 class EmulatedDevice(Protocol):
     """The device's side of a byte link, with its own clock; one thread uses it."""
 

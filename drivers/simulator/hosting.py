@@ -22,7 +22,7 @@ from typing import Protocol, Self
 
 from drivers.errors import NotConnected, PortBusy
 from drivers.simulator.device import EmulatedDevice
-from drivers.simulator.proof import LOOPBACK, ControlServer, control_address
+from drivers.simulator.proof import LOOPBACK, ControlServer, Words, control_address
 
 SPIN_NS = 150_000
 """Wait in the system until this long before an event, then look at the clock again and again."""
@@ -267,16 +267,17 @@ class Host:
     Args:
         device: The emulator.
         port: Where clients reach it; closed with the host.
+        words: What the control socket answers besides the proof (`patient_words`).
 
     Raises:
         NotConnected: The control socket cannot be opened.
     """
 
-    def __init__(self, device: EmulatedDevice, port: HostPort) -> None:
+    def __init__(self, device: EmulatedDevice, port: HostPort, words: Words | None = None) -> None:
         self.device = device
         self.port = port
         try:
-            self.control = ControlServer(control_address(port.name), device)
+            self.control = ControlServer(control_address(port.name), device, words)
         except NotConnected:
             port.close()
             raise
@@ -420,7 +421,7 @@ class Host:
         self.close()
 
 
-def listen(device: EmulatedDevice, number: int = 0) -> Host:
+def listen(device: EmulatedDevice, number: int = 0, words: Words | None = None) -> Host:
     """Host a device on a loopback TCP port, 0 for any; its control socket is on the next one.
 
     Raises:
@@ -429,7 +430,7 @@ def listen(device: EmulatedDevice, number: int = 0) -> Host:
     """
     for _ in range(PORT_TRIES):
         try:
-            return Host(device, SocketPort(number))
+            return Host(device, SocketPort(number), words)
         except NotConnected:
             if number:
                 raise

@@ -12,7 +12,7 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,6 +27,9 @@ MAX_ANSWER = 1024
 MAX_CLIENTS = 8
 ANSWER_TIMEOUT_S = 2.0
 LOOPBACK = "127.0.0.1"
+
+Words = Mapping[str, Callable[[object], object]]
+"""What a control socket answers besides the proof: for each word of a request, its answer."""
 
 
 class NotProved(StimulatorError):
@@ -130,24 +133,39 @@ class _Answer:
 
 
 def _ask(control: ControlAddress, timeout_s: float) -> _Answer:
+    answer = ask_control(control, {}, timeout_s)
+    serial, count = answer.get("serial"), answer.get("bytes_received")
+    if not isinstance(serial, str) or isinstance(count, bool) or not isinstance(count, int):
+        raise NotProved(f"{control}: the answer is not an emulator's")
+    return _Answer(serial, count)
+
+
+def ask_control(
+    control: ControlAddress, request: Mapping[str, object], timeout_s: float
+) -> Mapping[str, object]:
+    """Send a request with a nonce to a control socket and return the answer that bears the nonce.
+
+    Raises:
+        NotProved: Nobody answers, or no emulator does.
+    """
     nonce = secrets.token_hex(NONCE_BYTES)
     deadline_s = time.monotonic() + timeout_s
     try:
         with _connect(control, timeout_s) as connection:
-            connection.sendall(json.dumps({"nonce": nonce}).encode() + b"\n")
+            connection.sendall(json.dumps({"nonce": nonce, **request}).encode() + b"\n")
             line = _read_line(control, connection, deadline_s)
     except OSError as error:
         raise NotProved(f"{control}: no emulator answers there: {error}") from error
     try:
         answer = json.loads(line)
-        returned, serial, count = answer["nonce"], answer["serial"], answer["bytes_received"]
+        returned = answer["nonce"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotProved(f"{control}: the answer is not an emulator's") from error
     if returned != nonce:
         raise NotProved(f"{control}: another nonce came back than was sent")
-    if not isinstance(serial, str) or type(count) is not int:
+    if not isinstance(answer, dict):
         raise NotProved(f"{control}: the answer is not an emulator's")
-    return _Answer(serial, count)
+    return answer
 
 
 def _connect(control: ControlAddress, timeout_s: float) -> socket.socket:
@@ -185,6 +203,9 @@ def _read_line(control: ControlAddress, connection: socket.socket, deadline_s: f
 class ControlServer:
     """The emulator's end: answers nonces with its serial number and its count of bytes.
 
+    A request may hold further words, each answered by whoever was given for it: a virtual patient
+    under the coil says what the last single pulse evoked (`patient_words`).
+
     It never waits; the host calls `serve` when one of `sockets` is readable, and must have taken
     all bytes from the port before, so that the count is of this moment.
 
@@ -192,8 +213,14 @@ class ControlServer:
         NotConnected: The address is taken, or not possible.
     """
 
-    def __init__(self, address: ControlAddress, device: EmulatedDevice) -> None:
+    def __init__(
+        self,
+        address: ControlAddress,
+        device: EmulatedDevice,
+        words: Words | None = None,
+    ) -> None:
         self.address = address
+        self._words = words or {}
         self._device = device
         self._clients: dict[socket.socket, bytearray] = {}
         try:
@@ -245,16 +272,19 @@ class ControlServer:
 
     def _answer(self, line: bytes) -> bytes:
         try:
-            nonce = json.loads(line)["nonce"]
+            request = json.loads(line)
+            nonce = request["nonce"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return b""
         if not isinstance(nonce, str):
             return b""
-        answer = {
+        answer: dict[str, object] = {
             "nonce": nonce,
             "serial": self._device.serial,
             "bytes_received": self._device.bytes_received,
         }
+        for word in self._words.keys() & request.keys() - answer.keys():
+            answer[word] = self._words[word](request[word])
         return json.dumps(answer).encode() + b"\n"
 
     def _drop(self, client: socket.socket) -> None:

@@ -35,6 +35,7 @@ from tests.bench.machine import can_have_realtime, describe, load_average
 from tests.bench.recording import measure_bytes, measure_durable
 from tests.bench.starting import fast_database, measure_commands, protocols_on_disk
 from tests.bench.stopping import measure_death, measure_stop
+from tests.bench.thresholds import measure_thresholds
 from tests.bench.window import (
     measure_click,
     measure_memory,
@@ -72,6 +73,7 @@ class Sizes:
         day: Sessions of a simulated day.
         clicks: Sessions that are stopped by a click.
         keep_alive_s: How long a Rapid² is rehearsed on in real time.
+        subjects: Virtual subjects, for each seed, that a threshold is found of.
         every_condition: Also without real-time priority, and stops with a core busy.
     """
 
@@ -87,6 +89,7 @@ class Sizes:
     day: int
     clicks: int
     keep_alive_s: int
+    subjects: int
 
 
 FULL = Sizes(
@@ -102,6 +105,7 @@ FULL = Sizes(
     day=16,
     clicks=24,
     keep_alive_s=2_400,
+    subjects=500,
 )
 QUICK = Sizes(
     lateness_s=6,
@@ -116,6 +120,7 @@ QUICK = Sizes(
     day=4,
     clicks=4,
     keep_alive_s=300,
+    subjects=100,
 )
 
 
@@ -186,6 +191,11 @@ def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
             "keep-alive of a Rapid²",
             sizes.keep_alive_s + 15,
             lambda: measure_keep_alive(sizes.keep_alive_s, folder),
+        ),
+        Part(
+            "threshold finding",
+            2 + sizes.subjects * 0.15,
+            lambda: measure_thresholds(sizes.subjects),
         ),
         Part("clicks on Stop", 15 + sizes.clicks * 5, lambda: measure_click(sizes.clicks, folder)),
     )
@@ -282,7 +292,11 @@ def main() -> int:
         "--keep-alive", type=int, metavar="MINUTES", help="how long a Rapid² is rehearsed on"
     )
     asked.add_argument("--folder", type=Path, help="where its databases lie for the time being")
+    asked.add_argument("--subjects", type=int, help="virtual subjects of threshold finding")
     options = asked.parse_args()
+    sizes = QUICK if options.quick else FULL
+    if options.subjects is not None:
+        sizes = replace(sizes, subjects=options.subjects)
     console = Console(stderr=options.json, highlight=False)
     if not console.is_terminal:
         console = Console(stderr=options.json, highlight=False, width=PIPED_WIDTH)
@@ -291,7 +305,6 @@ def main() -> int:
         folder = Path(name)
         os.environ["TMS_CONSOLE_STATE"] = str(folder / "state")
         machine = describe(folder)
-        sizes = QUICK if options.quick else FULL
         if options.keep_alive is not None:
             sizes = replace(sizes, keep_alive_s=60 * options.keep_alive)
         found = run(sizes, folder, console, options.only)

@@ -24,6 +24,8 @@ from drivers.magpro.commands import GetStatus
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.panel_words import action_of
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
+from drivers.simulator.patient_words import ask_patient
+from drivers.simulator.proof import NotProved, control_address
 from drivers.simulator.pulse_log import read_pulse_log
 from tms_console.commands.emulate import app, snapshot
 
@@ -59,6 +61,18 @@ def ask(descriptor: int) -> bytes:
     while len(reply) < 13:
         reply += os.read(descriptor, 13 - len(reply))
     return reply
+
+
+def test_a_virtual_patient_is_asked_over_the_control_socket(tmp_path: Path) -> None:
+    link = tmp_path / "magpro"
+    control = control_address(str(link))
+    with running("--link", str(link), "--patient", "3") as process:
+        assert "emulated" in first_line(process)
+        assert ask_patient(control) is None
+    with running("--link", str(link)) as process:
+        assert "emulated" in first_line(process)
+        with pytest.raises(NotProved, match="no virtual patient"):
+            ask_patient(control)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -36,7 +36,7 @@ from drivers.serial_link import SerialLink
 from drivers.simulator.faults import parse_fault
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread, listen
 from drivers.simulator.memory_link import MemoryLink
-from drivers.simulator.pulse_log import read_pulse_log
+from drivers.simulator.pulse_log import PulseLog, read_pulse_log
 from drivers.socket_link import SocketLink
 from protocols.pattern import Train
 from tests.drivers.conformance import S, arm
@@ -110,7 +110,7 @@ def test_a_built_emulator_has_its_seed_its_faults_and_its_log(tmp_path: Path) ->
     assert device.unplugged
     assert path.exists()
     assert not list(read_pulse_log(path))
-    assert device._pulse_log is not None
+    assert isinstance(device._pulse_log, PulseLog)
     device._pulse_log.close()
 
 

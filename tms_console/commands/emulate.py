@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from drivers.magpro.emulator import MagProEmulator
     from drivers.magpro.options import Options
     from drivers.magstim.emulator import MagstimEmulator
-    from drivers.simulator.device import EmulatedDevice
+    from drivers.simulator.device import EmulatedDevice, PulseObserver
     from drivers.simulator.faults import Fault
     from drivers.simulator.hosting import Host
-    from drivers.simulator.pulse_log import PulseLog
+    from drivers.simulator.patient import PatientUnderCoil
+    from drivers.simulator.proof import Words
 
     Emulated = MagProEmulator | MagstimEmulator
 
@@ -80,70 +81,83 @@ def magpro(  # noqa: PLR0913, PLR0917 - one parameter per option
     panel: Annotated[
         bool, typer.Option("--panel", help="Do on its panel what standard input says.")
     ] = False,
+    patient: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="SEED",
+            help="Put a virtual patient under the coil; the control socket says what moved.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON.")] = False,
 ) -> None:
     """Run an emulated MagVenture MagPro until Ctrl-C or a termination signal."""
     options = _options(model, coil, serial, seed, burst_reports, counter, clock_ppm)
     faults = parsed_faults(fault or [])
 
-    def build(log: PulseLog | None) -> MagProEmulator:
+    def build(seen_by: PulseObserver) -> MagProEmulator:
         from drivers.magpro.emulator import MagProEmulator  # noqa: PLC0415 - start-up time
 
-        return MagProEmulator(options, faults, log)
+        return MagProEmulator(options, faults, seen_by)
 
     def obey(host: Host, device: Emulated) -> None:
         if panel:
             _obey_standard_input(host, cast("MagProEmulator", device))
 
-    run(
-        build,
-        obey,
-        link=link,
-        listen=listen,
-        pulse_log=pulse_log,
-        witness_link=witness_link,
-        as_json=as_json,
-    )
+    run(build, obey, Hosting(link, listen, pulse_log, witness_link, patient, as_json))
 
 
-def run(  # noqa: PLR0913 - one parameter per option
-    build: Callable[[PulseLog | None], Emulated],
-    obey: Callable[[Host, Emulated], None] | None,
-    *,
-    link: Path | None,
-    listen: str | None,
-    pulse_log: Path | None,
-    witness_link: Path | None,
-    as_json: bool,
-) -> None:
-    """Run what `build` makes until Ctrl-C or a termination signal.
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """Where an emulated stimulator is, and what is around it.
 
-    Args:
-        build: Makes the emulator with its pulse log.
-        obey: Called with the host and the emulator before it runs.
+    Attributes:
         link: Where to put the link to its pseudo-terminal, None for a temporary place.
         listen: `localhost:PORT` instead of a pseudo-terminal.
         pulse_log: Gets every pulse.
         witness_link: Where to put the link to a pulse witness on its trigger output, None for none.
+        patient: Seed of the virtual patient under its coil, None for none.
         as_json: Say everything as lines of JSON.
+    """
+
+    link: Path | None
+    listen: str | None
+    pulse_log: Path | None
+    witness_link: Path | None
+    patient: int | None
+    as_json: bool
+
+
+def run(
+    build: Callable[[PulseObserver], Emulated],
+    obey: Callable[[Host, Emulated], None] | None,
+    hosting: Hosting,
+) -> None:
+    """Run what `build` makes until Ctrl-C or a termination signal.
+
+    Args:
+        build: Makes the emulator with who sees its pulses.
+        obey: Called with the host and the emulator before it runs.
+        hosting: Where it is, and what is around it.
 
     Raises:
         typer.BadParameter: The options contradict each other.
         typer.Exit: It cannot be made or hosted.
     """
-    if link is not None and listen is not None:
+    if hosting.link is not None and hosting.listen is not None:
         raise typer.BadParameter("--link and --listen exclude each other")
-    number = None if listen is None else _loopback_port(listen)
+    number = None if hosting.listen is None else _loopback_port(hosting.listen)
     from drivers.errors import NotConnected  # noqa: PLC0415 - start-up time
 
     with ExitStack() as cleanup:
         try:
-            device = build(_opened_log(cleanup, pulse_log))
-            host = _host(cleanup, device, link, number, witness_link)
+            under = _patient(hosting.patient)
+            device = build(_observers(cleanup, hosting.pulse_log, under))
+            host = _host(cleanup, device, hosting, number, under)
         except (NotConnected, OSError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
-        voice = cleanup.enter_context(_voice(device, as_json=as_json))
+        voice = cleanup.enter_context(_voice(device, as_json=hosting.as_json))
         cleanup.enter_context(_ended_by_signals(host))
         voice.began(host)
         if obey is not None:
@@ -208,47 +222,72 @@ def _loopback_port(address: str) -> int:
     return int(number)
 
 
-def _opened_log(cleanup: ExitStack, pulse_log: Path | None) -> PulseLog | None:
+def _observers(
+    cleanup: ExitStack, pulse_log: Path | None, under: PatientUnderCoil | None
+) -> PulseObserver:
     from time import monotonic_ns  # noqa: PLC0415 - start-up time
 
+    from drivers.simulator.device import Observers  # noqa: PLC0415
     from drivers.simulator.pulse_log import PulseLog  # noqa: PLC0415
 
-    if pulse_log is None:
+    seen_by: list[PulseObserver] = [] if under is None else [under]
+    if pulse_log is not None:
+        log = PulseLog(pulse_log, monotonic_ns)
+        cleanup.callback(log.close)
+        seen_by.insert(0, log)
+    return Observers(*seen_by)
+
+
+def _patient(seed: int | None) -> PatientUnderCoil | None:
+    if seed is None:
         return None
-    log = PulseLog(pulse_log, monotonic_ns)
-    cleanup.callback(log.close)
-    return log
+    from drivers.simulator.patient import PatientUnderCoil, VirtualPatient  # noqa: PLC0415
+
+    try:
+        return PatientUnderCoil(VirtualPatient(seed))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _host(
     cleanup: ExitStack,
-    device: Emulated,
-    link: Path | None,
+    device: EmulatedDevice,
+    hosting: Hosting,
     port: int | None,
-    witness_link: Path | None,
+    under: PatientUnderCoil | None,
 ) -> Host:
+    """Host it, with the pulse witness on its trigger output if there is one."""
     from drivers.simulator.hosting import PtyPort  # noqa: PLC0415 - start-up time
     from drivers.witness.emulator import Wired, WitnessEmulator  # noqa: PLC0415
 
-    if witness_link is None:
-        return _host_alone(cleanup, device, link, port)
+    if hosting.witness_link is None:
+        return _host_alone(cleanup, device, hosting.link, port, under)
     wired = Wired(device, WitnessEmulator())
-    host = _host_alone(cleanup, wired.stimulator_end, link, port)
-    host.add(wired.witness_end, PtyPort(witness_link))
+    host = _host_alone(cleanup, wired.stimulator_end, hosting.link, port, under)
+    host.add(wired.witness_end, PtyPort(hosting.witness_link))
     return host
 
 
 def _host_alone(
-    cleanup: ExitStack, device: EmulatedDevice, link: Path | None, port: int | None
+    cleanup: ExitStack,
+    device: EmulatedDevice,
+    link: Path | None,
+    port: int | None,
+    under: PatientUnderCoil | None,
 ) -> Host:
     from drivers.simulator.hosting import Host, PtyPort, listen  # noqa: PLC0415 - start-up time
 
+    words: Words | None = None
+    if under is not None:
+        from drivers.simulator.patient_words import words_of  # noqa: PLC0415 - start-up time
+
+        words = words_of(under)
     if port is not None:
-        return cleanup.enter_context(listen(device, port))
+        return cleanup.enter_context(listen(device, port, words))
     if link is None:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="tms-console-"))
-        link = Path(folder) / "magpro"
-    return cleanup.enter_context(Host(device, PtyPort(link)))
+        link = Path(folder) / "stimulator"
+    return cleanup.enter_context(Host(device, PtyPort(link), words))
 
 
 @contextmanager

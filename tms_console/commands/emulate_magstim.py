@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tms_console.commands.emulate import app, parsed_faults, run
+from tms_console.commands.emulate import Hosting, app, parsed_faults, run
 
 __all__ = ["app"]
 
 if TYPE_CHECKING:
     from drivers.magstim.emulator import MagstimEmulator
-    from drivers.simulator.pulse_log import PulseLog
+    from drivers.simulator.device import PulseObserver
 
 Link = Annotated[
     Path | None, typer.Option(help="Make this link to the pseudo-terminal.", metavar="PATH")
@@ -37,6 +37,14 @@ WitnessLink = Annotated[
     Path | None,
     typer.Option(help="A pulse witness on its trigger output, at this link.", metavar="PATH"),
 ]
+Patient = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="SEED",
+        help="Put a virtual patient under the coil; the control socket says what moved.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Lines of JSON.")]
 
 
@@ -51,6 +59,7 @@ def rapid2(  # noqa: PLR0913, PLR0917 - one parameter per option
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
     witness_link: WitnessLink = None,
+    patient: Patient = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim Rapid² until Ctrl-C or a termination signal.
@@ -63,7 +72,8 @@ def rapid2(  # noqa: PLR0913, PLR0917 - one parameter per option
     models = [name for name, options in VARIANTS.items() if options.family is Family.RAPID]
     if model not in models:
         raise typer.BadParameter(f"there is no model {model!r}; there are {', '.join(models)}")
-    _run(model, link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
+    hosting = Hosting(link, listen, pulse_log, witness_link, patient, as_json)
+    _run(model, fault, seed, hosting)
 
 
 @app.command()
@@ -74,10 +84,12 @@ def bistim2(  # noqa: PLR0913, PLR0917 - one parameter per option
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
     witness_link: WitnessLink = None,
+    patient: Patient = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim BiStim² until Ctrl-C or a termination signal."""
-    _run("bistim2", link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
+    hosting = Hosting(link, listen, pulse_log, witness_link, patient, as_json)
+    _run("bistim2", fault, seed, hosting)
 
 
 @app.command()
@@ -88,37 +100,21 @@ def magstim200(  # noqa: PLR0913, PLR0917 - one parameter per option
     seed: Seed = 0,
     pulse_log: PulseLogFile = None,
     witness_link: WitnessLink = None,
+    patient: Patient = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated Magstim 200² until Ctrl-C or a termination signal."""
-    _run("magstim200", link, listen, fault, seed, pulse_log, witness_link, as_json=as_json)
+    hosting = Hosting(link, listen, pulse_log, witness_link, patient, as_json)
+    _run("magstim200", fault, seed, hosting)
 
 
-def _run(  # noqa: PLR0913, PLR0917 - one parameter per option
-    variant: str,
-    link: Path | None,
-    listen: str | None,
-    fault: list[str] | None,
-    seed: int,
-    pulse_log: Path | None,
-    witness_link: Path | None,
-    *,
-    as_json: bool,
-) -> None:
+def _run(variant: str, fault: list[str] | None, seed: int, hosting: Hosting) -> None:
     faults = parsed_faults(fault or [])
 
-    def build(log: PulseLog | None) -> MagstimEmulator:
+    def build(seen_by: PulseObserver) -> MagstimEmulator:
         from drivers.magstim.emulator import MagstimEmulator  # noqa: PLC0415 - start-up time
         from drivers.magstim.options import VARIANTS  # noqa: PLC0415
 
-        return MagstimEmulator(replace(VARIANTS[variant], seed=seed), faults, log)
+        return MagstimEmulator(replace(VARIANTS[variant], seed=seed), faults, seen_by)
 
-    run(
-        build,
-        None,
-        link=link,
-        listen=listen,
-        pulse_log=pulse_log,
-        witness_link=witness_link,
-        as_json=as_json,
-    )
+    run(build, None, hosting)
