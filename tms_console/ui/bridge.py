@@ -63,9 +63,13 @@ class Bridge(QObject):
     record_changed = Signal()
     """Somebody wrote something: pages read again."""
     page_wanted = Signal(str)
+    prescription_wanted = Signal(str)
+    """Somebody wants to change this version of a prescription."""
     subtitle_changed = Signal(str)
     """What the page in view says below its title, such as the day."""
     problem = Signal(str)
+    news = Signal(str)
+    """Something came to a good end after whoever asked for it had turned to something else."""
 
     def __init__(
         self,
@@ -116,6 +120,11 @@ class Bridge(QObject):
     def may(self, permission: Permission) -> bool:
         """Return whether who is logged in may do this; for what is shown."""
         return self.login is not None and self.login.may(permission)
+
+    @property
+    def user_uid(self) -> str:
+        """Who is logged in, "" if nobody is."""
+        return "" if self.login is None else self.login.user_uid
 
     def set_login(self, login: Login | None) -> None:
         """Somebody logged in or out; a running session goes on."""
