@@ -1,14 +1,17 @@
 """The composition root of the window: the login page first, then all that is behind it.
 
 A login page takes a third of a second, what is behind it two: importing it, opening the record,
-building the pages.  All of that is done while the login page is there, in short pieces between
-which keys are heard; who logs in before it is done waits for it.
+building the pages.  All of that is done while the login page is there: away from the window's
+thread what knows nothing of Qt, the rest in pieces between which keys are heard.  Who logs in
+before it is done waits for it.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,52 +24,44 @@ if TYPE_CHECKING:
     from tms_console.ui.app import Window
     from tms_console.ui.pieces import Pieces
 
-NEEDED_FIRST = (
-    "pydantic",
-    "pydantic.main",
-    "pydantic.type_adapter",
-    "sqlalchemy.util",
-    "sqlalchemy.sql.elements",
-    "sqlalchemy.sql.selectable",
-    "sqlalchemy.sql.compiler",
-    "sqlalchemy.engine",
-    "sqlalchemy.orm",
-    "sqlmodel",
-    "numpy",
-    "cryptography.hazmat.primitives.asymmetric.ed25519",
-    "tms_console.records.tables",
-    "tms_console.records.clinical_tables",
-    "tms_console.records.database",
-    "tms_console.records.reconcile",
-    "tms_console.accounts.credentials",
-    "tms_console.accounts.station",
-    "protocols.prescription",
-    "drivers.registry",
-    "tms_console.delivery.recovery",
-)
-"""What dealing with the record's last session and opening the record need, in short pieces."""
-
-NEEDED_THEN = (
-    "tms_console.accounts.login",
-    "protocols.field_words",
-    "protocols.limits.prescription_review",
-    "tms_console.clinic.prescriptions",
-    "tms_console.clinic.approvals",
-    "tms_console.delivery.states",
-    "tms_console.delivery.probing",
-    "tms_console.delivery.pipe",
-    "tms_console.delivery.treatment",
+BEHIND_THE_PAGES = (
     "tms_console.screens.today",
     "tms_console.screens.shell",
+    "tms_console.screens.patients",
+    "tms_console.screens.patient_entries",
+    "tms_console.screens.treat",
+    "tms_console.screens.treat_after",
+    "tms_console.screens.treat_during",
+    "tms_console.screens.treat_event",
+    "tms_console.screens.treat_form",
+    "tms_console.screens.treat_live",
+    "tms_console.screens.approvals",
+    "tms_console.screens.deciding",
+    "tms_console.screens.policy_form",
+    "tms_console.screens.prescription_edit",
+    "tms_console.screens.device",
+    "tms_console.screens.records",
+    "tms_console.screens.qa",
+    "tms_console.screens.qa_report",
+    "tms_console.screens.integrity",
+    "tms_console.delivery.aftermath",
+    "tms_console.delivery.client",
+    "tms_console.clinic.exporting",
+    "tms_console.records.backup",
+)
+"""What the pages need of the layers below them; nothing of it may touch Qt (a test looks)."""
+
+QT_PARTS = (
     "qtpy.QtGui",
     "qtpy.QtWidgets",
     "tms_console.ui.icons",
     "tms_console.ui.link",
-    "pyqtgraph.functions",
-    "pyqtgraph.graphicsItems.PlotItem",
     "pyqtgraph",
 )
-"""What the pages need."""
+"""What else they need, imported in the window's thread, in pieces."""
+
+OFTEN_S = 0.0005
+"""How long another thread may keep the window's waiting for the interpreter while it imports."""
 
 
 def open_window(database: Path) -> int:
@@ -145,13 +140,16 @@ class Opening:
         """Show the login page and go on with the rest while it is there."""
         from tms_console.ui.app import Window  # noqa: PLC0415 - imports Qt
         from tms_console.ui.bridge import Bridge  # noqa: PLC0415
-        from tms_console.ui.pieces import Pieces  # noqa: PLC0415
 
-        bridge = Bridge(None, None, self._people)
-        self._window = window = Window(bridge)
-        self._pieces = pieces = Pieces(window)
+        self._window = window = Window(Bridge(None, None, self._people))
         window.shell.show()
-        pieces.run(_imports(NEEDED_FIRST), lambda: self._open(window, pieces), self.fail)
+        database = self._database
+        window.bridge.worker.run(
+            window,
+            lambda: _recovered_and_opened(database),
+            lambda found: self._go_on(window, *found),
+            self.fail,
+        )
 
     def run(self) -> int:
         """Let the window be used until it is closed; returns the exit status.
@@ -174,52 +172,62 @@ class Opening:
         self._wrong = error
         self._qt.quit()
 
-    def _open(self, window: Window, pieces: Pieces) -> None:
-        """Deal with what was left behind and open the record, away from the window's thread."""
-        database = self._database
+    def _go_on(self, window: Window, found: Recovery | None, station: Station) -> None:
+        """The record is open: say what was found, and fetch what the pages need."""
+        if found is not None and found.sentences:
+            window.shell.show_problem(" ".join(found.sentences))
         window.bridge.worker.run(
             window,
-            lambda: _recovered_and_opened(database),
-            lambda found: self._go_on(window, pieces, *found),
+            lambda: _imported(BEHIND_THE_PAGES),
+            lambda _: self._complete(window, station),
             self.fail,
         )
 
-    def _go_on(
-        self, window: Window, pieces: Pieces, found: Recovery | None, station: Station
-    ) -> None:
+    def _complete(self, window: Window, station: Station) -> None:
+        """Build the pages in pieces and let people in."""
         from tms_console.delivery.order import EmulatorOrder  # noqa: PLC0415 - start-up
         from tms_console.ui.bridge import ChosenDevice  # noqa: PLC0415
+        from tms_console.ui.pieces import Pieces  # noqa: PLC0415
 
         emulator = ChosenDevice(EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
-        if found is not None and found.sentences:
-            window.shell.show_problem(" ".join(found.sentences))
 
-        def rest() -> Iterator[None]:
-            yield from _imports(NEEDED_THEN)
+        def pieces() -> Iterator[None]:
+            for name in QT_PARTS:
+                importlib.import_module(name)
+                yield
             window.bridge.open(station, emulator)
             yield from window.complete()
 
-        pieces.run(rest(), _nothing_more, self.fail)
+        self._pieces = Pieces(window)
+        self._pieces.run(pieces(), _nothing_more, self.fail)
 
 
 def _recovered_and_opened(database: Path) -> tuple[Recovery | None, Station]:
-    from tms_console.accounts.station import open_station  # noqa: PLC0415 - start-up
-    from tms_console.clock import RealClock  # noqa: PLC0415
-    from tms_console.delivery.recovery import recover  # noqa: PLC0415
+    """Deal with what was left behind, then open the record; away from the window's thread."""
+    with _leaving_room():
+        from tms_console.accounts.station import open_station  # noqa: PLC0415 - start-up
+        from tms_console.clock import RealClock  # noqa: PLC0415
+        from tms_console.delivery.recovery import recover  # noqa: PLC0415
 
-    found = recover(database, RealClock()) if database.exists() else None
-    return found, open_station(database)
+        found = recover(database, RealClock()) if database.exists() else None
+        return found, open_station(database)
 
 
-def _imports(names: tuple[str, ...]) -> Iterator[None]:
-    """Import one module after another; one that is not there any more is left to who needs it."""
-    for name in names:
-        try:
+def _imported(names: tuple[str, ...]) -> None:
+    with _leaving_room():
+        for name in names:
             importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
-                raise
+
+
+@contextmanager
+def _leaving_room() -> Iterator[None]:
+    """Let the window's thread have the interpreter whenever it wants it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(OFTEN_S)
+    try:
         yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _nothing_more() -> None:

@@ -12,6 +12,8 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from unittest import mock
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
@@ -42,6 +44,7 @@ class Typing(QObject):
         if not isinstance(field, QLineEdit):
             raise TypeError(f"no field has the keys, but {field}")
         self._field = field
+        _x()  # the first makes Qt's keyboard, which is of this thread
         field.textEdited.connect(self._typed)
         self._hand.start()
 
@@ -49,10 +52,7 @@ class Typing(QObject):
         due_ns = time.monotonic_ns()
         while not self._over.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9)):
             self._due_ns.append(due_ns)
-            key = QKeyEvent(
-                QEvent.Type.KeyPress, Qt.Key.Key_X, Qt.KeyboardModifier.NoModifier, "x"
-            )
-            QCoreApplication.postEvent(self._field, key)
+            QCoreApplication.postEvent(self._field, _x())
             due_ns += round(KEY_EVERY_S * 1e9)
 
     def _typed(self, text: str) -> None:
@@ -71,22 +71,25 @@ class Typing(QObject):
         QCoreApplication.quit()
 
 
+def _x() -> QKeyEvent:
+    return QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_X, Qt.KeyboardModifier.NoModifier, "x")
+
+
 def main() -> None:
     """Run the program."""
     typing = Typing(int(sys.argv[1]))
-    show, read_ahead = Shell.show, Window.complete
+    show, complete = Shell.show, Window.complete
 
     def shown(shell: Shell) -> None:
         show(shell)
         QTimer.singleShot(0, lambda: typing.begin(shell))
 
-    def completed(window: Window) -> object:
-        yield from read_ahead(window)
+    def completed(window: Window) -> Iterator[None]:
+        yield from complete(window)
         typing.end()
 
-    vars_of = {Shell: ("show", shown), Window: ("complete", completed)}
-    for owner, (name, done) in vars_of.items():
-        setattr(owner, name, done)
+    mock.patch.object(Shell, "show", shown).start()
+    mock.patch.object(Window, "complete", completed).start()
     sys.argv = ["tms-console", "--demo"]
     try:
         cli.main()

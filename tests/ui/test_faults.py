@@ -246,7 +246,6 @@ def test_what_an_earlier_program_left_is_dealt_with_and_said_before_anybody_logs
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A port that may be armed, and a session that was cut off."""
-    del qtbot
     ready = practice(tmp_path, Purpose.DEMO)
     path = ready.station.database.path
     uid = treated(ready.clinic, ready.made, Past(ago(minutes=3), None, open=True))
