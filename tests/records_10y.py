@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from rich.console import Console
 from rich.progress import Progress
@@ -374,7 +375,8 @@ def make(path: Path, sessions: int, seed: int, console: Console) -> None:
     """Make the file, in a folder of its own, with what the console keeps beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     keep_beside(path)
-    with Progress(console=console, transient=True) as progress:
+    quickly = mock.patch("os.fsync")  # of the heads: a file that is half made is thrown away
+    with quickly, Progress(console=console, transient=True) as progress:
         task = progress.add_task(f"{sessions} sessions")
         Decade(path, datetime.now(UTC), sessions, seed).tell(
             lambda done, total: progress.update(task, completed=done, total=total)

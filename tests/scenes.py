@@ -146,8 +146,8 @@ def _window(bridge: Bridge, look: Look):  # type: ignore[no-untyped-def]
 
 def _login(studio: Studio) -> None:
     studio.save("login")
-    studio.window.shell._login_page._fill("meyer", "not the password")  # type: ignore[attr-defined]
-    studio.window.shell._login_page._submit()  # type: ignore[attr-defined]
+    studio.window.shell._login_page._fill("meyer", "not the password")
+    studio.window.shell._login_page._submit()
     studio.save("login-refused")
 
 

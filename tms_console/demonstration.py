@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tms_console.accounts.roles import Role
-from tms_console.demonstration_people import STAFF
+from tms_console.demonstration_staff import STAFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who is in a demonstration: staff with their passwords, and eight patients who never lived.
+"""Who is in a demonstration: eight patients who never lived; the staff is `demonstration_staff`.
 
 Only who they are and where their courses stand; how that becomes a record is `demonstration`.
 """
@@ -11,28 +11,32 @@ from fractions import Fraction
 
 from protocols.screening import AnswerValue
 from protocols.terms import Side, ThresholdKind
-from tms_console.accounts.roles import Role
 from tms_console.clinic.adverse_event import Outcome, Relatedness, What
 from tms_console.clinic.patient_details import Medication, PatientDetails, Sex
+from tms_console.demonstration_staff import (
+    ADMINISTRATOR,
+    PHYSICIAN,
+    QA,
+    SECOND_PHYSICIAN,
+    SECOND_TECHNICIAN,
+    STAFF,
+    TECHNICIAN,
+    Staff,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """Somebody who works there; the password is shown on the login page."""
-
-    login: str
-    name: str
-    role: Role
-    password: str
-
-
-ADMINISTRATOR = Staff("adler", "Anke Adler", Role.ADMINISTRATOR, "copper harbour 61")
-PHYSICIAN = Staff("osei", "Dr K. Osei", Role.PHYSICIAN, "quiet meadow 47")
-SECOND_PHYSICIAN = Staff("lindgren", "Dr S. Lindgren", Role.PHYSICIAN, "winter orchard 83")
-TECHNICIAN = Staff("meyer", "J. Meyer", Role.TECHNICIAN, "paper lantern 29")
-SECOND_TECHNICIAN = Staff("haddad", "N. Haddad", Role.TECHNICIAN, "silver bridge 54")
-QA = Staff("tanaka", "R. Tanaka", Role.QA, "velvet compass 18")
-STAFF = (TECHNICIAN, PHYSICIAN, SECOND_PHYSICIAN, SECOND_TECHNICIAN, QA, ADMINISTRATOR)
+__all__ = [
+    "ADMINISTRATOR",
+    "COURSES",
+    "PHYSICIAN",
+    "QA",
+    "SECOND_PHYSICIAN",
+    "SECOND_TECHNICIAN",
+    "STAFF",
+    "TECHNICIAN",
+    "Course",
+    "Happened",
+    "Staff",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The composition root: what is built and joined for each way of running the program.
+"""The composition root of sessions: what is built and joined for each way of running one.
 
-Window and command line use it.  Nothing here decides whether something may be delivered.
+The window's own is `opening`.  Nothing here decides whether something may be delivered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -30,12 +30,7 @@ from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.surroundings import Surroundings
 from tms_console.records.clinical import AddRecord
-from tms_console.records.errors import DatabaseUnusable
 from tms_console.records.operations import new_uid
-
-if TYPE_CHECKING:
-    from tms_console.demonstration import Demonstration
-    from tms_console.ui.app import Window
 
 LOOK_EVERY_S = BEAT_EVERY_S / 4
 """How often it is looked whether somebody interrupted the program; each look is a beat too."""
@@ -221,96 +216,6 @@ def _interrupts(stop: Callable[[str], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def open_window(database: Path) -> int:
-    """Open the window on a clinic's database; returns the exit status.
-
-    What an earlier program left is dealt with first: a port that may be armed is disarmed, a
-    session that was cut off is settled, and the window says both, before anybody logs in.
-
-    Raises:
-        AccountsError: This console keeps no anchor for the database.
-        RecordsError: The database cannot be used.
-    """
-    from tms_console.ui.app import application  # noqa: PLC0415 - imports Qt
-
-    qt = application()
-    found = recover_database(database)
-    window = _window(database, None)
-    _tell_found(window, found)
-    status = qt.exec()
-    window.close()
-    return int(status)
-
-
-def open_demonstration() -> int:
-    """Open the window on a throw-away clinic, made now unless today's is there already.
-
-    Returns:
-        The exit status.
-
-    Raises:
-        AccountsError: The demonstration cannot be made.
-        RecordsError: The same.
-    """
-    from tms_console import demonstration_place as place  # noqa: PLC0415 - the window alone
-    from tms_console.demonstration import PEOPLE, make_demonstration  # noqa: PLC0415
-    from tms_console.ui.app import application  # noqa: PLC0415 - imports Qt
-    from tms_console.ui.making import Making, Progress  # noqa: PLC0415
-
-    qt, database = application(), place.take_place()
-    opened: list[Window] = []
-    wrong: list[str] = []
-
-    def make(progress: Progress) -> None:
-        place.throw_away(database)
-        make_demonstration(database, progress)
-        place.note_made(database)
-
-    def show() -> None:
-        found = recover_database(database)
-        opened.append(_window(database, PEOPLE))
-        _tell_found(opened[-1], found)
-        making.hide()
-
-    def tell(sentence: str) -> None:
-        wrong.append(sentence)
-        qt.quit()
-
-    making = Making(make)
-    making.made.connect(show)
-    making.failed.connect(tell)
-    if place.is_made(database):
-        show()
-    else:
-        making.show()
-        making.start()
-    status = qt.exec()
-    making.give_up()
-    for window in opened:
-        window.close()
-    if any(wrong):
-        raise DatabaseUnusable(wrong[0])
-    return int(status)
-
-
-def _window(database: Path, people: Demonstration | None) -> Window:
-    """Return the window, shown, with the emulated stimulator chosen."""
-    from tms_console.accounts.station import open_station  # noqa: PLC0415 - the window alone
-    from tms_console.ui.app import Window  # noqa: PLC0415 - imports Qt
-    from tms_console.ui.bridge import Bridge, ChosenDevice  # noqa: PLC0415
-
-    emulator = ChosenDevice(EmulatorOrder(name="magpro"), "MagPro X100", simulated=True)
-    window = Window(Bridge(open_station(database), emulator, people))
-    window.shell.show()
-    return window
-
-
-def _tell_found(window: Window, found: Recovery | None) -> None:
-    """Say in the window what an earlier program left behind, if it left anything."""
-    if found is not None and found.sentences:
-        window.shell.show_problem(" ".join(found.sentences))
 
 
 class Throttle:

@@ -37,7 +37,7 @@ from tms_console.screens.tables import Line, Table
 from tms_console.screens.treat_live import Raster
 from tms_console.ui.app import Window, application
 from tms_console.ui.bridge import Bridge, ChosenDevice
-from tms_console.ui.pages import PAGES
+from tms_console.ui.pages import page_classes
 from tms_console.ui.pages.treat import TreatPage
 from tms_console.ui.raster import RasterPlot
 from tms_console.ui.tables import WordsView
@@ -92,29 +92,6 @@ class Inside:
         self.window.close()
 
 
-def opened(_file: Path, _times: int) -> dict[str, object]:
-    """Open the demonstration as `tms-console --demo` does, until it is painted and idle."""
-    begun_ns = int(os.environ["TMS_BENCH_BEGUN_NS"])
-    show = vars(main)["_window"]
-    took: list[float] = []
-
-    def shown(*arguments: object) -> object:
-        window = show(*arguments)
-
-        def stamp() -> None:
-            QCoreApplication.processEvents()
-            window.shell.repaint()
-            took.append((time.monotonic_ns() - begun_ns) / 1e9)
-            QCoreApplication.quit()
-
-        QTimer.singleShot(0, stamp)
-        return window
-
-    vars(main)["_window"] = shown
-    main.open_demonstration()
-    return {"s": took}
-
-
 def pages(file: Path, times: int) -> dict[str, object]:
     """Open every page again and again, every second time after somebody wrote something."""
     begun_s = time.monotonic()
@@ -129,7 +106,7 @@ def pages(file: Path, times: int) -> dict[str, object]:
     used: dict[str, list[float]] = {}
     noise: list[float] = []
     first: dict[str, float] = {}
-    names = [page.name for page in PAGES]
+    names = [page.name for page in page_classes()]
     for number in range(times + 1):
         for name in names:
             inside.idle()
@@ -375,7 +352,7 @@ def _rss_mb(process: str) -> float:
     return pages_ * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-PARTS = {one.__name__: one for one in (opened, pages, slots, memory, stops)}
+PARTS = {one.__name__: one for one in (pages, slots, memory, stops)}
 
 if __name__ == "__main__":
     json.dump(PARTS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3])), sys.stdout)

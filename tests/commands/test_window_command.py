@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tms_console import main
+from tms_console import opening
 from tms_console.cli import app
 from tms_console.commands import users
 from tms_console.records.errors import DatabaseUnusable
@@ -96,7 +96,7 @@ def test_the_window_opens_on_the_clinics_database_and_its_status_is_the_programs
 
     monkeypatch.setattr(display, "why_no_window", lambda: "")
     monkeypatch.setattr(users, "default_database", lambda: path)
-    monkeypatch.setattr(main, "open_window", open_window)
+    monkeypatch.setattr(opening, "open_window", open_window)
     assert CliRunner().invoke(app, []).exit_code == 3
     assert opened == [path]
 
@@ -106,7 +106,7 @@ def test_a_database_that_cannot_be_used_is_one_sentence(monkeypatch: pytest.Monk
         raise DatabaseUnusable("the disk is full")
 
     monkeypatch.setattr(display, "why_no_window", lambda: "")
-    monkeypatch.setattr(main, "open_demonstration", fail)
+    monkeypatch.setattr(opening, "open_demonstration", fail)
     answer = CliRunner().invoke(app, ["--demo"])
     assert answer.exit_code == 1
     assert answer.stderr == "tms-console: The window cannot be opened: the disk is full\n"

@@ -28,7 +28,7 @@ from tests.delivery.treatments import FORMS, ago
 from tests.ui.conftest import no_flashes
 from tests.ui.decisions import OFFSCREEN
 from tests.ui.treating import PATIENCE_MS, practice, treating
-from tms_console import main
+from tms_console import main, opening
 from tms_console.delivery.order import PortOrder
 from tms_console.records.database import Purpose
 from tms_console.records.queries import list_sessions, session_pulses
@@ -246,7 +246,6 @@ def test_what_an_earlier_program_left_is_dealt_with_and_said_before_anybody_logs
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A port that may be armed, and a session that was cut off."""
-    del qtbot
     ready = practice(tmp_path, Purpose.DEMO)
     path = ready.station.database.path
     uid = treated(ready.clinic, ready.made, Past(ago(minutes=3), None, open=True))
@@ -254,7 +253,7 @@ def test_what_an_earlier_program_left_is_dealt_with_and_said_before_anybody_logs
 
     def look(_application: QApplication) -> int:
         (shell,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, Shell)]
-        assert shell.message.isVisible()
+        qtbot.waitUntil(shell.message.isVisible, timeout=PATIENCE_MS)
         seen.append(shell.message_text.text())
         return 0
 
@@ -263,7 +262,7 @@ def test_what_an_earlier_program_left_is_dealt_with_and_said_before_anybody_logs
         note = path.with_name(path.name + ".armed")
         note.write_text(json.dumps(["magpro", str(port)]), encoding="utf-8")
         with no_flashes():
-            assert main.open_window(path) == 0
+            assert opening.open_window(path) == 0
         assert not note.exists()
         assert not armed(device)
     (said,) = seen

@@ -17,7 +17,7 @@ def open_the_window(*, demonstration: bool) -> None:
         _refuse(f"{why} Everything but the window works: tms-console --help.")
     from tms_console.accounts.errors import AccountsError  # noqa: PLC0415 - start-up
     from tms_console.commands.users import default_database  # noqa: PLC0415
-    from tms_console.main import open_demonstration, open_window  # noqa: PLC0415
+    from tms_console.opening import open_demonstration, open_window  # noqa: PLC0415
     from tms_console.records.errors import RecordsError  # noqa: PLC0415
 
     try:

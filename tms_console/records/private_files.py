@@ -13,7 +13,6 @@ from pathlib import Path
 import platformdirs
 
 from tms_console.records.heads import sync_folder
-from tms_console.records.operations import new_uid
 
 CONFIG_VARIABLE = "TMS_CONSOLE_CONFIG"
 """Environment variable that names another configuration folder, for servers and tests."""
@@ -47,6 +46,8 @@ def begin_private(path: Path) -> Path:
     Raises:
         OSError: It cannot be made.
     """
+    from tms_console.records.values import new_uid  # noqa: PLC0415 - start-up of the window
+
     fresh = path.with_name(f"{path.name}.{new_uid()}.new")
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     return fresh

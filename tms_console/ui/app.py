@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 
-from tms_console.ui.bridge import Bridge
 from tms_console.ui.fonts import find_marks, load_fonts
 from tms_console.ui.page import Page
-from tms_console.ui.pages import PAGES
+from tms_console.ui.pages import page_classes
 from tms_console.ui.pages.login import LoginPage
 from tms_console.ui.shell import Shell
 from tms_console.ui.stop import StopKeys
+
+if TYPE_CHECKING:
+    from tms_console.ui.bridge import Bridge
 
 
 def application(arguments: Sequence[str] = ()) -> QApplication:
@@ -31,6 +34,9 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
 class Window(QObject):
     """The window with everything that keeps it going; closing it ends all of that.
 
+    With a bridge whose record is open it is whole at once.  With another it shows the login page,
+    and is whole after `complete`.
+
     Attributes:
         shell: What a person sees.
     """
@@ -38,13 +44,24 @@ class Window(QObject):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
-        self._keys = StopKeys(bridge.link, self)
+        self._keys = StopKeys(bridge, self)
         there = QApplication.instance()
         if there is not None:
             there.installEventFilter(self._keys)
-        pages: list[Page] = [page(bridge) for page in PAGES]
-        self.shell = Shell(bridge, LoginPage(bridge), pages)
-        bridge.link.open()
+        self.shell = Shell(bridge, LoginPage(bridge))
+        if bridge.opened:
+            for _ in self.complete():
+                pass
+
+    def complete(self) -> Iterator[None]:
+        """Build the pages, one at each step, and then let people in; the record is open."""
+        for page in page_classes():
+            yield
+            self.shell.add_page(page(self.bridge))
+            yield
+        self.shell.begin()
+        self.bridge.link.open()
+        self.bridge.read_ahead()
 
     def close(self) -> None:
         """Take the window down: delivering process, worker, filter."""

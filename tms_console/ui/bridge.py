@@ -11,23 +11,22 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from tms_console.accounts.login import Login
-from tms_console.accounts.roles import Permission
-from tms_console.accounts.station import Station
-from tms_console.accounts.trust import Trusted
-from tms_console.delivery.order import EmulatorOrder, PortOrder
-from tms_console.demonstration import Demonstration
-from tms_console.screens.today import today_screen
-from tms_console.ui.daily_check import DailyCheck
-from tms_console.ui.link import DeliveryLink
 from tms_console.ui.theme import DARK, Tokens
 from tms_console.ui.worker import Worker
 
-__all__ = ["Bridge", "ChosenDevice", "Demonstration"]
+if TYPE_CHECKING:
+    from tms_console.accounts.login import Login
+    from tms_console.accounts.roles import Permission
+    from tms_console.accounts.station import Station
+    from tms_console.accounts.trust import Trusted
+    from tms_console.delivery.order import EmulatorOrder, PortOrder
+    from tms_console.demonstration import Demonstration
+    from tms_console.ui.daily_check import DailyCheck
+    from tms_console.ui.link import DeliveryLink
 
 LOGGER = logging.getLogger(__name__)
 
@@ -54,7 +53,23 @@ class ChosenDevice:
 
 
 class Bridge(QObject):
-    """The one object that pages share."""
+    """The one object that pages share.
+
+    It is there before the record is open (`opened` says), so that the login page can be shown at
+    once; pages are built after that and always find a station, a link and a daily check.
+
+    Attributes:
+        station: The console at its database.  It reads what is new since its last look; the
+            delivering process has its own, which reads all of the record before every session.
+        link: The window's end of the delivering process.
+        worker: Reads and writes the record.
+        long_work: For what takes long, such as a verification: it never holds up reading.
+        closing: Set when the window goes: long work asks it and gives up.
+    """
+
+    station: Station
+    link: DeliveryLink
+    daily_check: DailyCheck
 
     login_changed = Signal()
     patient_changed = Signal()
@@ -73,36 +88,56 @@ class Bridge(QObject):
 
     def __init__(
         self,
-        station: Station,
-        device: ChosenDevice,
+        station: Station | None,
+        device: ChosenDevice | None,
         demonstration: Demonstration | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.station = station.following()
-        """Reads what is new since its last look; the delivering process has its own, which reads
-        all of the record before every session."""
         self.demonstration = demonstration
-        self.link = DeliveryLink(self)
+        self.opened = False
         self.worker = Worker(self)
         self.long_work = Worker(self)
-        """For what takes long, such as a verification: it never holds up reading."""
         self.closing = threading.Event()
-        """Set when the window goes: long work asks it and gives up."""
         self.login: Login | None = None
-        self.daily_check = DailyCheck(self)
         self.patient_uid = ""
-        self.device = device
         self.tokens: Tokens = DARK
         self._reading_ahead = QTimer(self)
         self._reading_ahead.setSingleShot(True)
         self._reading_ahead.setInterval(AFTER_THE_WINDOW_MS)
         self._reading_ahead.timeout.connect(self._read_all)
+        if station is not None and device is not None:
+            self.open(station, device)
+
+    def open(self, station: Station, device: ChosenDevice) -> None:
+        """Take the console at its database; what was left behind there was dealt with before.
+
+        Args:
+            station: The console.
+            device: The stimulator chosen at first.
+        """
+        from tms_console.ui.daily_check import DailyCheck  # noqa: PLC0415 - start-up
+        from tms_console.ui.link import DeliveryLink  # noqa: PLC0415
+
+        self.station, self.device = station.following(), device
+        self.link = DeliveryLink(self)
+        self.daily_check = DailyCheck(self)
+        self.opened = True
+
+    def read_ahead(self) -> None:
+        """Read the record soon, so that whoever logs in need not wait for it."""
         self._reading_ahead.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether a session was ordered here and has not ended."""
+        return self.opened and self.link.running
 
     @Slot()
     def _read_all(self, *, anew: bool = False) -> None:
         """Read and check all of the record, so that whoever logs in next need not wait for it."""
+        from tms_console.screens.today import today_screen  # noqa: PLC0415 - start-up
+
         station = self.station
 
         def look() -> None:
@@ -221,7 +256,8 @@ class Bridge(QObject):
         """End the delivering process and the worker; before the application ends."""
         self.closing.set()
         self._reading_ahead.stop()
-        self.daily_check.close()
-        self.link.close()
+        if self.opened:
+            self.daily_check.close()
+            self.link.close()
         self.worker.close()
         self.long_work.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from tms_console.accounts.roles import Permission
-from tms_console.ui.bridge import Bridge
 from tms_console.ui.theme import SPACE
+
+if TYPE_CHECKING:
+    from tms_console.accounts.roles import Permission
+    from tms_console.ui.bridge import Bridge
 
 
 class Page(QWidget):

@@ -5,7 +5,7 @@ Which pages there are is told to it; what they show is theirs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent
@@ -20,41 +20,57 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tms_console.delivery.pipe import Over
-from tms_console.records.database import Purpose
-from tms_console.screens.integrity import IntegrityScreen
-from tms_console.screens.shell import Banner, RecordFact, banner, record_facts
 from tms_console.ui.alarm import Alarm
-from tms_console.ui.bridge import Bridge
-from tms_console.ui.icons import icon
-from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Alerts, Chip, SimulatedBand, button, fill, set_state, words
 from tms_console.ui.tab_order import next_stop
 from tms_console.ui.theme import SPACE, THEMES, style_sheet
+
+if TYPE_CHECKING:
+    from tms_console.delivery.pipe import Over
+    from tms_console.screens.integrity import IntegrityScreen
+    from tms_console.screens.shell import Banner, RecordFact
+    from tms_console.ui.bridge import Bridge
+    from tms_console.ui.link import SessionView
+    from tms_console.ui.pages.login import LoginPage
 
 LOOK_EVERY_MS = 1000
 """How often the window looks whether the login has gone idle."""
 
 
 class Shell(QMainWindow):
-    """The window."""
+    """The window: at first the login page in its frame, then pages are added, then `begin`."""
 
     closed = Signal()
 
-    def __init__(self, bridge: Bridge, login_page: Page, pages: Sequence[Page]) -> None:
+    def __init__(self, bridge: Bridge, login_page: LoginPage) -> None:
         super().__init__()
         self._bridge = bridge
         self._over: Over | None = None
         self._locked_on = ("", "")
         self._login_page = login_page
-        self._pages = {page.name: page for page in pages}
+        self._pages: dict[str, Page] = {}
         self.setWindowTitle("TMS Console")
         self.setMinimumSize(1280, 720)
         self.stack = QStackedWidget()
-        for page in (login_page, *pages):
-            self.stack.addWidget(page)
+        self.stack.addWidget(login_page)
         self._build()
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.timeout.connect(self.look_at_lock)
+        self.status_left.setText("Opening the record ...")
+        self._take_style()
+        self.show_login()
+
+    def add_page(self, page: Page) -> None:
+        """Add a page below those of the rail; nobody is logged in yet."""
+        self._pages[page.name] = page
+        self.stack.addWidget(page)
+        self._add_rail_button(page)
+
+    def begin(self) -> None:
+        """Go on with an open record and all pages, and with whoever pressed Log in already."""
+        bridge = self._bridge
         bridge.login_changed.connect(self.show_login)
         bridge.page_wanted.connect(self.show_page)
         bridge.device_changed.connect(self.show_device)
@@ -67,13 +83,12 @@ class Shell(QMainWindow):
         bridge.record_changed.connect(self.show_patient)
         bridge.link.view_changed.connect(self.show_session)
         bridge.daily_check.changed.connect(self.show_integrity)
-        self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_EVERY_MS)
-        self._timer.timeout.connect(self.look_at_lock)
         self._timer.start()
-        self.show_theme()
+        self._take_icons()
         self.show_device()
-        self.show_login()
+        if bridge.login is not None:
+            self.show_login()
+        self._login_page.begin()
 
     def _build(self) -> None:
         window = QWidget()
@@ -103,17 +118,10 @@ class Shell(QMainWindow):
         self.rail = QWidget()
         self.rail.setProperty("ground", "rail")
         self.rail.setFixedWidth(84)
-        column = QVBoxLayout(self.rail)
+        column = self._rail_column = QVBoxLayout(self.rail)
         column.setContentsMargins(SPACE, 2 * SPACE, SPACE, SPACE)
         column.setSpacing(SPACE // 2)
         self._rail_buttons: dict[str, QToolButton] = {}
-        for number, page in enumerate(self._pages.values(), 1):
-            made = RailButton(page.title)
-            made.clicked.connect(lambda _checked=False, name=page.name: self.show_page(name))
-            made.setShortcut(f"Ctrl+{number}")
-            made.setToolTip(f"{page.title} (Ctrl+{number})")
-            self._rail_buttons[page.name] = made
-            column.addWidget(made)
         column.addStretch(1)
         self.theme_button = button("", self._toggle_theme, "quiet", "Change the theme")
         self.theme_button.setToolTip("Dark or light")
@@ -126,6 +134,14 @@ class Shell(QMainWindow):
             one.setIconSize(QSize(20, 20))
             column.addWidget(one)
         return self.rail
+
+    def _add_rail_button(self, page: Page) -> None:
+        made, place = RailButton(page.title), len(self._rail_buttons)
+        made.clicked.connect(lambda _checked=False, name=page.name: self.show_page(name))
+        made.setShortcut(f"Ctrl+{place + 1}")
+        made.setToolTip(f"{page.title} (Ctrl+{place + 1})")
+        self._rail_buttons[page.name] = made
+        self._rail_column.insertWidget(place, made)
 
     def _banner(self) -> QWidget:
         banner = QWidget()
@@ -265,6 +281,8 @@ class Shell(QMainWindow):
         """Show the chosen patient's two identifiers and alerts, on pages about patients."""
         uid = self._bridge.patient_uid
         if self._page_of_patient() and self._bridge.login is not None:
+            from tms_console.screens.shell import banner  # noqa: PLC0415 - start-up
+
             self._bridge.read(
                 self, lambda trusted, wall: banner(trusted, uid, wall), self.show_banner
             )
@@ -281,6 +299,11 @@ class Shell(QMainWindow):
     def look_at_record(self) -> None:
         """Read what the status line says of the record."""
         if self._bridge.login is not None:
+            from tms_console.screens.shell import (  # noqa: PLC0415 - start-up
+                RecordFact,
+                record_facts,
+            )
+
             database = self._bridge.station.database
             self._bridge.read(
                 self,
@@ -310,6 +333,8 @@ class Shell(QMainWindow):
     @Slot()
     def show_device(self) -> None:
         """Show which stimulator a session would use, and whether it is simulated."""
+        from tms_console.records.database import Purpose  # noqa: PLC0415 - start-up
+
         device = self._bridge.device
         made_up = self._bridge.station.database.purpose is not Purpose.CLINIC
         self.band.setVisible(device.simulated or made_up)  # no real one is ever armed with it
@@ -339,7 +364,7 @@ class Shell(QMainWindow):
     def _show_stop(self) -> None:
         page = self.stack.currentWidget()
         own = getattr(page, "has_stop", False)
-        self.stop_button.setVisible(self._bridge.link.running and not own)
+        self.stop_button.setVisible(self._bridge.running and not own)
 
     @Slot(str)
     def show_problem(self, sentence: str) -> None:
@@ -361,11 +386,20 @@ class Shell(QMainWindow):
     @Slot()
     def show_theme(self) -> None:
         """Take the colours of the theme."""
+        self._take_style()
+        self._take_icons()
+
+    def _take_style(self) -> None:
         tokens = self._bridge.tokens
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.setStyleSheet(style_sheet(tokens))
         self.band.show_theme(tokens)
+
+    def _take_icons(self) -> None:
+        from tms_console.ui.icons import icon  # noqa: PLC0415 - start-up
+
+        tokens = self._bridge.tokens
         for page in self._pages.values():
             self._rail_buttons[page.name].setIcon(icon(page.icon, tokens))
         self.theme_button.setIcon(icon("theme", tokens))
@@ -400,13 +434,13 @@ class Shell(QMainWindow):
             self._show_locked()
 
     def _leave(self) -> None:
-        if self._bridge.link.running:
+        if self._bridge.running:
             self.show_problem("A session is running; lock the screen instead, or stop it first.")
             return
         self._bridge.set_login(None)
 
     def _toggle_theme(self) -> None:
-        if self._bridge.link.running:  # every widget is drawn anew: the heartbeat would miss beats
+        if self._bridge.running:  # every widget is drawn anew: the heartbeat would miss beats
             self.show_problem("The colours can be changed when the session is over.")
             return
         other = next(one for one in THEMES.values() if one is not self._bridge.tokens)
@@ -423,7 +457,7 @@ class Shell(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Refuse to close while a session runs."""
-        if self._bridge.link.running:
+        if self._bridge.running:
             self.show_problem("A session is running. Stop it before you close the window.")
             event.ignore()
             return

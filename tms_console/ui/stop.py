@@ -7,12 +7,16 @@ come before the widgets, Enter and the wheel, is asked from here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
 from tms_console.ui.enter import press_by_enter
-from tms_console.ui.link import DeliveryLink
 from tms_console.ui.wheel import keep_value
+
+if TYPE_CHECKING:
+    from tms_console.ui.bridge import Bridge
 
 _KEYS = {QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride, QEvent.Type.KeyRelease}
 
@@ -20,15 +24,15 @@ _KEYS = {QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride, QEvent.Type.KeyRele
 class StopKeys(QObject):
     """An event filter of the application; install it once and keep it."""
 
-    def __init__(self, link: DeliveryLink, parent: QObject | None = None) -> None:
+    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._link = link
+        self._bridge = bridge
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Take Esc and F8 while a session exists."""
         kind = event.type()
         if kind in _KEYS and isinstance(event, QKeyEvent):
-            if self._link.running and event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_F8):
+            if self._bridge.running and event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_F8):
                 self._ask(event)
                 event.accept()
                 return True
@@ -39,6 +43,6 @@ class StopKeys(QObject):
         if event.type() != QEvent.Type.KeyPress or event.isAutoRepeat():
             return
         if event.key() == Qt.Key.Key_Escape:
-            self._link.stop("Esc was pressed")
+            self._bridge.link.stop("Esc was pressed")
         else:
-            self._link.pause("F8 was pressed")
+            self._bridge.link.pause("F8 was pressed")

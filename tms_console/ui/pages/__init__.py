@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from tms_console.ui.page import Page
-from tms_console.ui.pages.approvals import ApprovalsPage
-from tms_console.ui.pages.device import DevicePage
-from tms_console.ui.pages.patients import PatientsPage
-from tms_console.ui.pages.qa import QaPage
-from tms_console.ui.pages.records import RecordsPage
-from tms_console.ui.pages.today import TodayPage
-from tms_console.ui.pages.treat import TreatPage
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-PAGES: list[type[Page]] = [
-    TodayPage,
-    PatientsPage,
-    TreatPage,
-    ApprovalsPage,
-    DevicePage,
-    RecordsPage,
-    QaPage,
-]
-"""The pages of the rail, from above."""
+if TYPE_CHECKING:
+    from tms_console.ui.page import Page
+
+
+def page_classes() -> Iterator[type[Page]]:
+    """Give the pages of the rail, from above; each is imported when it is asked for.
+
+    Together they need most of a second, so the window shows the login page first.
+    """
+    from tms_console.ui.pages.today import TodayPage  # noqa: PLC0415 - start-up, as all below
+
+    yield TodayPage
+    from tms_console.ui.pages.patients import PatientsPage  # noqa: PLC0415
+
+    yield PatientsPage
+    from tms_console.ui.pages.treat import TreatPage  # noqa: PLC0415
+
+    yield TreatPage
+    from tms_console.ui.pages.approvals import ApprovalsPage  # noqa: PLC0415
+
+    yield ApprovalsPage
+    from tms_console.ui.pages.device import DevicePage  # noqa: PLC0415
+
+    yield DevicePage
+    from tms_console.ui.pages.records import RecordsPage  # noqa: PLC0415
+
+    yield RecordsPage
+    from tms_console.ui.pages.qa import QaPage  # noqa: PLC0415
+
+    yield QaPage

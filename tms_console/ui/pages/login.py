@@ -6,18 +6,19 @@ A running session goes on behind it, and Stop stays in the window's frame.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from tms_console.accounts.idle import LoginOver
-from tms_console.accounts.login import Login, log_in, unlock
-from tms_console.accounts.own_key import Started, set_own_password
-from tms_console.accounts.passwords import LENGTH_RULE
-from tms_console.ui.bridge import Bridge
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Answer, Card, button, clear, words
 from tms_console.ui.theme import SPACE
+
+if TYPE_CHECKING:
+    from tms_console.accounts.login import Login
+    from tms_console.accounts.own_key import Started
+    from tms_console.ui.bridge import Bridge
 
 
 class LoginPage(Page):
@@ -29,6 +30,7 @@ class LoginPage(Page):
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self._waiting: Login | None = None
+        self._asked_early = False
         self.card = Card()
         self.card.setFixedWidth(440)
         row = QHBoxLayout()
@@ -86,7 +88,7 @@ class LoginPage(Page):
 
     def _ask_unlock(self, login: Login) -> None:
         self.go.setText("Unlock")
-        running = self.bridge.link.running
+        running = self.bridge.running
         self._ask(
             f"Locked · {login.enrolment.name}",
             "A session is running; Stop (Esc) works." if running else "Your password opens it.",
@@ -99,12 +101,19 @@ class LoginPage(Page):
         self.go.setText("Set this password")
         self._ask(
             "A password of your own",
-            f"Nobody else may know it; {LENGTH_RULE}.",
+            f"Nobody else may know it; {_length_rule()}.",
             self.password,
             self.again,
         )
         self.password.setFocus(Qt.FocusReason.OtherFocusReason)
         clear(self.people)
+
+    def begin(self) -> None:
+        """Go on with what was pressed before the record was open."""
+        if self._asked_early:
+            self._asked_early = False
+            self.go.setEnabled(True)
+            self._submit()
 
     def _show_people(self) -> None:
         clear(self.people)
@@ -130,6 +139,12 @@ class LoginPage(Page):
     def _submit(self) -> None:
         if not self.go.isEnabled():
             return
+        if not self.bridge.opened:
+            self._asked_early = True
+            self._busy("Opening the record ...")
+            return
+        from tms_console.accounts.login import log_in, unlock  # noqa: PLC0415 - start-up
+
         password, login = self.password.text(), self.bridge.login
         if self._waiting is not None:
             self._set_first_password(self._waiting, password)
@@ -150,6 +165,8 @@ class LoginPage(Page):
         if password != self.again.text():
             self._tell("The two passwords are not the same.")
             return
+        from tms_console.accounts.own_key import set_own_password  # noqa: PLC0415 - start-up
+
         self._busy("Making your key ...")
         station = self.bridge.station
         self.bridge.worker.run(
@@ -170,6 +187,8 @@ class LoginPage(Page):
         self.password.selectAll()
 
     def _refused(self, error: Exception) -> None:
+        from tms_console.accounts.idle import LoginOver  # noqa: PLC0415 - start-up
+
         if isinstance(error, LoginOver):
             self.bridge.set_login(None)
         self._tell(str(error))
@@ -201,6 +220,13 @@ class LoginPage(Page):
         self.go.clicked.disconnect()
         self.go.clicked.connect(lambda _checked=False: self._submit())
         self.bridge.set_login(started.login)
+
+
+def _length_rule() -> str:
+    """Return how long a password must be, in words."""
+    from tms_console.accounts.passwords import LENGTH_RULE  # noqa: PLC0415 - start-up
+
+    return LENGTH_RULE
 
 
 def _secret(placeholder: str) -> QLineEdit:
