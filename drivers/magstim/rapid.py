@@ -39,7 +39,7 @@ from drivers.magstim.driver import (
 )
 from drivers.magstim.energy import EnergyAccount
 from drivers.magstim.exchange import DEFAULT_DEADLINES, MILLISECOND, Deadlines
-from drivers.magstim.replies import Answer, TrainParameters
+from drivers.magstim.replies import Answer, TrainParameters, Version
 from drivers.magstim.requests import GET_VERSION, Request, UnlockCode, enable_remote, number
 from drivers.magstim.tables import LOST_PULSE_NS, Mains, RapidModel, RapidUnit, slew_ns
 from protocols.pattern import SINGLE_PULSE, Train
@@ -95,13 +95,13 @@ class RapidStimulator(MagstimStimulator):
         """Take control.  Software 9 and above may be silent until it is unlocked."""
         version = self._talk.version(GET_VERSION)
         if version is not None:
-            self._talk.dialect = Dialect(Family.RAPID, version.major)
+            self._talk.dialect = self._dialect_of(version)
         self._take_control(told=version is not None)
         if version is None:
             version = self._talk.version(GET_VERSION)
         if version is None:
             raise LinkFault(f"{self._port}: the unit does not tell its software's version")
-        self._talk.dialect = Dialect(Family.RAPID, version.major)
+        self._talk.dialect = self._dialect_of(version)
         self._unit = RapidUnit(self._model, self._mains, self._talk.dialect)
         self._version = version.text
         standing = self._look()
@@ -124,6 +124,15 @@ class RapidStimulator(MagstimStimulator):
             names_coil=False,
             sequence_refusal=lambda trains: why_not_in_sequence(unit, trains),
         )
+
+    def _dialect_of(self, version: Version) -> Dialect:
+        """Return how such software talks; 10 and above is one dialect as far as is known."""
+        if version.major < 1:
+            raise LinkFault(
+                f"{self._port}: the unit calls its software {version.text}, of which nothing is "
+                "known"
+            )
+        return Dialect(Family.RAPID, version.major)
 
     def _take_control(self, *, told: bool) -> None:
         """Take remote control; `told` if the unit has said which software it has."""

@@ -44,18 +44,20 @@ def measure_keep_alive(seconds: int, folder: Path) -> Iterator[Finding]:
     path = folder / "keep-alive.db"
     try:
         with ExitStack() as stack:
-            port = stack.enter_context(_emulated(folder / "rapid2"))
+            port, emulator = stack.enter_context(_emulated(folder / "rapid2"))
             delivered = stack.enter_context(delivery(realtime=True))
             stack.enter_context(busy_core(True))
             stack.enter_context(_busy_here())
             device = PortOrder(driver="super-rapid2", port=port)
             delivered.start(plain_trains(trains, PERIOD_S), path, device)
             over = delivered.over(trains * PERIOD_S + 60)
+            ended = emulator.poll()
     except (NoSession, TimeoutError, OSError) as error:
         yield NotMeasured(GROUP, str(error))
         return
     if over.reason != "complete":
-        yield NotMeasured(GROUP, f"the session ended early: {over.reason}")
+        why = "" if ended is None else f" (the emulator had ended with status {ended})"
+        yield NotMeasured(GROUP, f"the session ended early: {over.reason}{why}")
         return
     with reading(path) as connection:
         rows = connection.exec_driver_sql(_FRAMES, (over.session_uid,)).all()
@@ -82,8 +84,8 @@ def measure_keep_alive(seconds: int, folder: Path) -> Iterator[Finding]:
 
 
 @contextmanager
-def _emulated(link: Path) -> Iterator[str]:
-    """Run `tms-console emulate rapid2` inside; yields its port."""
+def _emulated(link: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `tms-console emulate rapid2` inside; yields its port and its process."""
     start = "from tms_console.cli import main; main()"
     words = [sys.executable, "-c", start, "emulate", "rapid2", "--model", "super-rapid2"]
     with subprocess.Popen(
@@ -95,7 +97,7 @@ def _emulated(link: Path) -> Iterator[str]:
                 raise NoSession("the emulator says nothing")
             reader = threading.Thread(target=process.stdout.read)
             reader.start()
-            yield str(json.loads(line)["port"])
+            yield str(json.loads(line)["port"]), process
         finally:
             process.terminate()
             if reader is not None:
