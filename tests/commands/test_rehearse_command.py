@@ -207,6 +207,7 @@ def test_devices_says_which_step_failed_on_a_port_that_is_none(tmp_path: Path) -
             "name": "open",
             "passed": False,
             "sentence": f"{tmp_path}/nothing: there is no such port; check the cable and the name",
+            "raw": "",
         }
     ]
 

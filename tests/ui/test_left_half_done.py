@@ -133,8 +133,8 @@ def test_a_half_filled_form_outlives_a_lock_and_a_look_at_another_page(demo: Tre
     assert demo.page.stack.currentWidget() is demo.page.form
     demo.shell._lock()
     login_page = demo.shell._login_page
-    login_page.password.setText(password_of("technician"))  # type: ignore[attr-defined]
-    login_page._submit()  # type: ignore[attr-defined]
+    login_page.password.setText(password_of("technician"))
+    login_page._submit()
     demo.idle()
     assert demo.shell.stack.currentWidget() is demo.page  # back where it was locked
     assert demo.page.stack.currentWidget() is demo.page.form
