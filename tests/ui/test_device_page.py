@@ -14,7 +14,7 @@ from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from tests.clinic.prescribing import make_practice
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, page_of, unnamed
 from tms_console.accounts.roles import Role
-from tms_console.delivery.order import PortOrder
+from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import LeftAlone, Port, PortsFound
 from tms_console.records.database import open_database
 from tms_console.records.queries import list_sessions
@@ -48,6 +48,33 @@ def test_a_stimulator_is_connected_watched_tested_and_let_go(qtbot: QtBot, tmp_p
         qtbot.waitUntil(lambda: page.screen_now.seen is not None, timeout=PATIENCE_MS)
         page.look_button.click()
         qtbot.waitUntil(lambda: not page.screen_now.looking, timeout=PATIENCE_MS)
+
+
+@pytest.mark.usefixtures("qtbot")
+def test_a_session_is_given_with_the_witness_that_was_asked_for(tmp_path: Path) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.technician, DevicePage) as page:
+        assert not page.witness_port.isVisibleTo(page)
+        page._group.buttons()[0].click()
+        page._use()
+        assert page.use_button.text() == "In use for sessions"
+        page.witness_emulated.setChecked(True)
+        assert page.use_button.text() == "Use for sessions"
+        page.use_button.click()
+        assert page.bridge.device.order == EmulatorOrder(name="magpro", witness=True)
+        assert page.bridge.device.name.endswith(" with a pulse witness")
+        assert page.use_button.text() == "In use for sessions"
+        page.path.setText("/dev/stimulator")
+        page.path.returnPressed.emit()
+        page._group.buttons()[-1].click()
+        page.drivers.setCurrentIndex(page.drivers.findData("magpro"))
+        page.drivers.activated.emit(page.drivers.currentIndex())
+        page.witness_port.setText(" /dev/witness ")
+        page.use_button.click()
+        order = page.bridge.device.order.__class__, page.bridge.device.order.witness
+        assert order == (PortOrder, "/dev/witness")
+        page.bridge.link._show(SessionView(running=True))
+        assert not page.witness_port.isEnabled()
 
 
 def test_a_port_counts_as_real_has_no_test_pulse_and_can_be_disarmed(

@@ -282,10 +282,10 @@ class _Connection:
         try:
             stimulator = self._answer(place)
         except BaseException:
-            place.link.close()
+            place.close()
             raise
         if stimulator is None:
-            place.link.close()
+            place.close()
             return "Nothing on this port answered as a stimulator does."
         try:
             with stimulator:

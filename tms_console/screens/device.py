@@ -204,9 +204,29 @@ def with_driver(choice: DeviceChoice, driver: str) -> DeviceChoice:
     return replace(choice, order=replace(choice.order, driver=driver))
 
 
+def with_witness(choice: DeviceChoice, port: str, *, emulated: bool) -> DeviceChoice:
+    """Return the same stimulator with the pulse witness that was asked for, or without one.
+
+    Args:
+        choice: The stimulator.
+        port: Where the witness of a stimulator on a port is, "" for none.
+        emulated: Whether what the program builds gets a witness.
+    """
+    order = choice.order
+    if isinstance(order, EmulatorOrder):
+        return replace(choice, order=replace(order, witness=emulated))
+    return replace(choice, order=replace(order, witness=port.strip() or None))
+
+
+def has_witness(order: EmulatorOrder | PortOrder) -> bool:
+    """Return whether a pulse witness is to see what it gives."""
+    return bool(order.witness)
+
+
 def same_place(one: DeviceChoice, other: DeviceChoice) -> bool:
     """Return whether both are the same emulator, or the same port whoever is on it."""
-    return with_driver(one, "") == with_driver(other, "")
+    bare, beside = (with_witness(with_driver(it, ""), "", emulated=False) for it in (one, other))
+    return bare == beside
 
 
 def driver_words(choice: DeviceChoice) -> str:

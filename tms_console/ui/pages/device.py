@@ -10,6 +10,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLineEdit,
@@ -57,6 +58,12 @@ BEFORE = (
     "It lets the stimulator go when you leave this page or when a session begins.",
 )
 """What connecting does, told before anybody has connected."""
+
+
+WITNESS = (
+    "A small input on the stimulator's trigger output that sees every pulse by itself. With it a "
+    "missing or an extra pulse ends the session, and the record says witnessed."
+)
 
 
 class DevicePage(Page):
@@ -168,7 +175,17 @@ class DevicePage(Page):
         self.disarm_card.add(
             self.disarm_words, self.disarm_button, self.disarm_told, words(OWN_BUTTON, "small")
         )
-        for card in (self.disarm_card, self.test_card):
+        witness = Card("Pulse witness")
+        witness.add(words(WITNESS, "muted"))
+        self.witness_port = QLineEdit()
+        self.witness_port.setPlaceholderText("no witness")
+        self.witness_port.setAccessibleName("Port of the pulse witness")
+        self.witness_port.textChanged.connect(self._show_use)
+        self.witness_emulated = QCheckBox("Emulate a witness beside it")
+        self.witness_emulated.setAccessibleName("Emulate a witness beside it")
+        self.witness_emulated.toggled.connect(self._show_use)
+        witness.add(self.witness_port, self.witness_emulated)
+        for card in (self.disarm_card, witness, self.test_card):
             area.column.addWidget(card)
         area.column.addStretch(1)
         return area
@@ -236,11 +253,20 @@ class DevicePage(Page):
         self._show()
 
     def _use(self) -> None:
-        one = self._choice
+        one = self._witnessed()
         if self.bridge.link.running:  # the frame names the one that gives this session
             return
-        self.bridge.set_device(ChosenDevice(one.order, one.title, one.simulated))
+        seen = " with a pulse witness" if screens.has_witness(one.order) else ""
+        self.bridge.set_device(ChosenDevice(one.order, f"{one.title}{seen}", one.simulated))
         self._show()
+
+    def _witnessed(self) -> DeviceChoice:
+        """The stimulator that was chosen, with the witness that was."""
+        return screens.with_witness(
+            self._choice,
+            self.witness_port.text(),
+            emulated=self.witness_emulated.isChecked(),
+        )
 
     def _disarm(self) -> None:
         order = self._choice.order
@@ -326,12 +352,7 @@ class DevicePage(Page):
         self.name_words.setText(breakable(self._choice.title))
         self.look_button.setText("Disconnect" if screen.looking else "Connect")
         self.look_button.setEnabled(not running)
-        mayor = self.bridge.may(Permission.DELIVER_SESSION)
-        may_choose = mayor or self.bridge.may(Permission.MANAGE_DEVICES)
-        in_use = self._choice.order == self.bridge.device.order
-        self.use_button.setText("In use for sessions" if in_use else "Use for sessions")
-        known = bool(screens.driver_name(self._choice.order))
-        self.use_button.setEnabled(may_choose and not running and not in_use and known)
+        self._show_use()
         self._show_drivers()
         text, state = screen.state_words
         self.state.setText(BUSY if running else text[:1].upper() + text[1:])
@@ -345,6 +366,21 @@ class DevicePage(Page):
         self.celsius.setText(f"{warm[-1].celsius} °C" if warm else "not told")
         self.trend.show_points(warm)
         self._show_side(screen, running=running)
+
+    @Slot()
+    def _show_use(self) -> None:
+        """Whether the stimulator, with its witness, is the one that sessions are given with."""
+        running, simulated = self.bridge.link.running, self._choice.simulated
+        may = self.bridge.may(Permission.DELIVER_SESSION)
+        may_choose = may or self.bridge.may(Permission.MANAGE_DEVICES)
+        in_use = self._witnessed().order == self.bridge.device.order
+        self.use_button.setText("In use for sessions" if in_use else "Use for sessions")
+        known = bool(screens.driver_name(self._choice.order))
+        self.use_button.setEnabled(may_choose and not running and not in_use and known)
+        self.witness_port.setVisible(not simulated)
+        self.witness_emulated.setVisible(simulated)
+        for field in (self.witness_port, self.witness_emulated):
+            field.setEnabled(may_choose and not running)
 
     def _show_drivers(self) -> None:
         """Show what may be on the port; what answered is chosen."""
