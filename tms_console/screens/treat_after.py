@@ -31,6 +31,7 @@ from tms_console.clinic.prescriptions import read_prescription
 from tms_console.clinic.sittings import sittings
 from tms_console.delivery.journal import AUTHORITY
 from tms_console.delivery.pipe import PutAdverseEvent, ToRecord
+from tms_console.records.clinical import RecordKind
 from tms_console.records.live import SaidOfSession, new_pulses, said_of
 from tms_console.records.operations import EventKind, SessionEvent
 from tms_console.records.queries import SessionSummary, summarise_session
@@ -257,6 +258,29 @@ def put_late(station: Station, session_uid: str, remark: ToRecord) -> None:
         note_late(station, remark.actor, session_uid, remark.detail)
     else:
         raise ClinicRefused(f"There is no session beside which it could stand: {remark.detail}.")
+
+
+def put_doubtful(station: Station, session_uid: str, remark: ToRecord, same_before: int) -> None:
+    """Put a remark on record that a dead delivering process had taken, unless it is there.
+
+    Args:
+        station: This console.
+        session_uid: The session beside which it stands.
+        remark: It as it was handed over.
+        same_before: How many equal ones were handed over before it.
+
+    Raises:
+        ClinicRefused: It is a note, and there is no session that it could stand beside.
+        WriteFailed: Not known to be written.
+    """
+    if isinstance(remark, PutAdverseEvent):
+        with station.trusting() as trusted:
+            there = trusted.record(RecordKind.ADVERSE_EVENT, remark.record.uid) is not None
+    else:
+        said = [one for one in said_of(station.database, session_uid) if one.kind == remark.kind]
+        there = sum(one.detail == remark.detail for one in said) > same_before
+    if not there:
+        put_late(station, session_uid, remark)
 
 
 def _headline(state: str, *, resumed: bool) -> str:

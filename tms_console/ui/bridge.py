@@ -117,6 +117,11 @@ class Bridge(QObject):
         """Return whether who is logged in may do this; for what is shown."""
         return self.login is not None and self.login.may(permission)
 
+    @property
+    def user_uid(self) -> str:
+        """Who is logged in, "" if nobody is."""
+        return "" if self.login is None else self.login.user_uid
+
     def set_login(self, login: Login | None) -> None:
         """Somebody logged in or out; a running session goes on."""
         self.login = login

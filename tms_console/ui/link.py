@@ -65,6 +65,8 @@ class SessionView:
         lost: The delivering process died: what was done about it, in sentences.
         silent: It does not answer: what to do now, "" while it does.
         unrecorded: Remarks that came too late for the delivering process to put on record.
+        doubtful: Remarks that a delivering process took, or should have, before it died: whoever
+            puts them on record looks first whether they are there.
     """
 
     order: SessionOrder | None = None
@@ -75,7 +77,8 @@ class SessionView:
     over: pipe.Over | None = None
     lost: tuple[str, ...] = ()
     silent: str = ""
-    unrecorded: tuple[pipe.PutOnRecord | pipe.PutAdverseEvent, ...] = ()
+    unrecorded: tuple[pipe.ToRecord, ...] = ()
+    doubtful: tuple[pipe.ToRecord, ...] = ()
 
 
 class DeliveryLink(QObject):
@@ -94,6 +97,8 @@ class DeliveryLink(QObject):
         self._client: DeliveryClient | None = None
         self._stop_asked = False
         self._given_up = ""
+        self._remarks: list[pipe.ToRecord] = []
+        self._not_taken: list[pipe.ToRecord] = []
         self._waiting: Callable[[Challenge], SessionOrder] | None = None
         self._heard.connect(self._hear)
         self._died.connect(self._die)
@@ -152,6 +157,7 @@ class DeliveryLink(QObject):
         """Give an order to the delivering process."""
         self.challenge = None
         self._stop_asked = False
+        self._remarks, self._not_taken = [], []
         self._show(SessionView(order=order, running=True))
         if not self._send(pipe.Start(order)):
             self._show(replace(self.view, running=False, lost=("It does not take orders.",)))
@@ -179,11 +185,15 @@ class DeliveryLink(QObject):
 
     def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
         """Put a note or an adverse event on record."""
-        self._send(pipe.PutOnRecord(kind, detail, actor))  # type: ignore[arg-type]
+        self._put(pipe.PutOnRecord(kind, detail, actor))  # type: ignore[arg-type]
 
     def put_adverse_event(self, record: AddRecord) -> None:
         """Put a structured adverse event on record; a grave one ends the session."""
-        self._send(pipe.PutAdverseEvent(record))
+        self._put(pipe.PutAdverseEvent(record))
+
+    def _put(self, remark: pipe.ToRecord) -> None:
+        """Hand a remark over, and keep it until the process cannot lose it any more."""
+        (self._remarks if self._send(remark) else self._not_taken).append(remark)
 
     def ask_device(self, command: ProbeCommand) -> bool:
         """Look at a stimulator while no session runs; return False if nobody can."""
@@ -238,16 +248,19 @@ class DeliveryLink(QObject):
             case pipe.Stands(snapshot):
                 self._show(replace(self.view, snapshot=snapshot))
             case pipe.Over():
+                not_taken, self._remarks, self._not_taken = self._not_taken, [], []
                 self._show(
                     replace(
                         self.view,
                         running=False,
+                        unrecorded=(*self.view.unrecorded, *not_taken),
                         over=message,
                         session_uid=message.session_uid,
                         checks=message.checks or self.view.checks,
                     )
                 )
             case pipe.Unrecorded(remark):
+                self._remarks = [one for one in self._remarks if one != remark]
                 late = (*self.view.unrecorded, remark)
                 self._show(replace(self.view, unrecorded=late))
             case PortsFound() | Stepped() | Found() | Seen() | LeftAlone() | DisarmTried():
@@ -281,7 +294,10 @@ class DeliveryLink(QObject):
                 OWN_BUTTON,
             )
             lost = tuple(one for one in words if one)
-            self._show(replace(self.view, running=False, lost=lost, silent=""))
+            doubtful = (*self._remarks, *self._not_taken)
+            self._remarks, self._not_taken = [], []
+            ended = replace(self.view, running=False, lost=lost, silent="", doubtful=doubtful)
+            self._show(ended)
         if dead is not None:
             dead.close()
 

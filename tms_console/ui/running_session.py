@@ -126,6 +126,12 @@ class RunningSession(QObject):
         """The session is over."""
         self.show(shown=False)
 
+    def left_typed(self) -> tuple[str, ...]:
+        """Return, once, the note that stood in the field without Enter when the session ended."""
+        text = self.part.take_note()
+        told = f"Typed as a note when the session ended, and not on record: \u201c{text}\u201d."
+        return (told,) if text else ()
+
     def now_ns(self) -> int:
         """Return now, from the session's origin: the newest snapshot, and the clock since."""
         at_ns, seen_ns = self._anchor_ns

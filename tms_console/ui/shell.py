@@ -46,6 +46,7 @@ class Shell(QMainWindow):
         super().__init__()
         self._bridge = bridge
         self._over: Over | None = None
+        self._locked_on = ("", "")
         self._login_page = login_page
         self._pages = {page.name: page for page in pages}
         self.setWindowTitle("TMS Console")
@@ -204,6 +205,7 @@ class Shell(QMainWindow):
             allowed = login is not None and any(self._bridge.may(one) for one in page.needs)
             self._rail_buttons[page.name].setVisible(allowed)
         if login is None:
+            self._locked_on = ("", "")
             self.user_chip.show_text("")
             fill(self.facts, [])  # they are of the login that ended
             self._show(self._login_page)
@@ -213,14 +215,16 @@ class Shell(QMainWindow):
         self.look_at_record()
         if self.stack.currentWidget() is self._login_page:
             first = next((n for n, b in self._rail_buttons.items() if not b.isHidden()), "")
+            who_locked, page = self._locked_on
             if first:
-                self.show_page(first)
+                self.show_page(page if who_locked == login.user_uid and page else first)
 
     @Slot(str)
     def show_page(self, name: str) -> None:
         """Show a page, if who is logged in may see it."""
         page = self._pages.get(name)
-        if page is None or self._bridge.login is None or self._rail_buttons[name].isHidden():
+        login = self._bridge.login
+        if page is None or login is None or login.locked or self._rail_buttons[name].isHidden():
             return
         for other, made in self._rail_buttons.items():
             made.setChecked(other == name)
@@ -366,7 +370,10 @@ class Shell(QMainWindow):
 
     def _show_locked(self) -> None:
         self.rail.hide()
-        if self.stack.currentWidget() is not self._login_page:
+        page = self.stack.currentWidget()
+        if page is not self._login_page:
+            if isinstance(page, Page):  # unlocking goes back to it
+                self._locked_on = (self._bridge.user_uid, page.name)
             self._show(self._login_page)
 
     # What is pressed

@@ -133,9 +133,7 @@ class AfterPart(QWidget):
     def show_screen(self, screen: AfterScreen) -> None:
         """Show this in place of the last."""
         if self.screen_now is None or self.screen_now.session_uid != screen.session_uid:
-            self.password.clear()
-            self.reason.clear()
-            self._leave()
+            self.forget_typed()
         self.screen_now = screen
         self.headline.setText(screen.headline)
         set_state(self.headline, screen.state)
@@ -167,7 +165,6 @@ class AfterPart(QWidget):
 
     def _show_early(self, screen: AfterScreen) -> None:
         self.early_card.setVisible(screen.early)
-        self.early_answer.say("")
         if screen.closed:
             told = f"Closed: {screen.closed}"
         elif screen.may_resume:
@@ -205,6 +202,7 @@ class AfterPart(QWidget):
     def tell_early(self, sentence: str) -> None:
         """Say why it was not closed, beside it."""
         self.early_answer.say(sentence)
+        self.close_button.setEnabled(True)
 
     def tell_event(self, sentence: str) -> None:
         """Say what is wrong with the event, beside it; nothing was put on record."""
@@ -219,12 +217,21 @@ class AfterPart(QWidget):
             self.answer.say("Signing ...", "muted")
             self.signed.emit(self.password.text(), self.login_name.text())
 
+    def forget_typed(self) -> None:
+        """Forget everything that was typed: it was of another session, or by another person."""
+        self.forget_password()
+        self.login_name.clear()
+        self.reason.clear()
+        self.close_button.setEnabled(True)
+        self._leave()
+
     def forget_password(self) -> None:
         """Clear what was typed, after it was used."""
         self.password.clear()
         self.answer.say("")
 
     def _close(self) -> None:
+        self.close_button.setEnabled(False)  # once: each press would be a note on record
         self.closed.emit(self.reason.text())
 
     def _add(self) -> None:

@@ -342,10 +342,15 @@ class DuringPart(QWidget):
     def _move(self, step: int) -> None:
         self.intensity_pressed.emit(step)
 
-    def _note(self) -> None:
+    def take_note(self) -> str:
+        """Return what stands in the field, and empty it."""
         text = self.note.text().strip()
+        self.note.clear()
+        return text
+
+    def _note(self) -> None:
+        text = self.take_note()
         if text:
-            self.note.clear()
             self.noted.emit(text)
 
 

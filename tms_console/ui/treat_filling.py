@@ -5,6 +5,8 @@ It puts on record what was entered and says that it did; what follows is read an
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -38,6 +40,7 @@ class FillingIn(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self._patient_uid = ""
+        self._user = ""
         self.form, self.threshold = FormPart(), ThresholdPart()
         self.form.filled_in.connect(self.save_form)
         self.form.cancelled.connect(self.done)
@@ -47,10 +50,13 @@ class FillingIn(QObject):
     def open(self, what: str, screen: BeforeScreen) -> bool:
         """Open what an item asks for; return False if it is none of these."""
         self._patient_uid = uid = screen.patient_uid
+        self._user = self._bridge.user_uid
         if what in FORMS:
             why = next((one.sentence for one in screen.items if one.code == what), "")
             self._bridge.read(
-                self, lambda trusted, _wall: form_screen(trusted, uid, what, why), self._show_form
+                self,
+                lambda trusted, _wall: form_screen(trusted, uid, what, why),
+                partial(self._show_form, uid),
             )
         elif what == THRESHOLD:
             self.threshold.open(threshold_entries(screen))
@@ -59,9 +65,17 @@ class FillingIn(QObject):
             return False
         return True
 
-    def _show_form(self, screen: FormScreen) -> None:
-        self.form.open(screen)
-        self.opened.emit(self.form)
+    def _show_form(self, patient_uid: str, screen: FormScreen) -> None:
+        if patient_uid == self._patient_uid and self.still_wanted:
+            self.form.open(screen)
+            self.opened.emit(self.form)
+
+    @property
+    def still_wanted(self) -> bool:
+        """True while who opened it is logged in, with the same patient, and nobody is treated."""
+        bridge = self._bridge
+        same = (self._patient_uid, self._user) == (bridge.patient_uid, bridge.user_uid)
+        return same and not bridge.link.running
 
     @Slot(str, object)
     def save_form(self, form_id: str, answers: dict[str, AnswerValue]) -> None:
@@ -70,18 +84,23 @@ class FillingIn(QObject):
         self._bridge.act(
             self,
             lambda station, login: fill_in(station, login, uid, Filling(form_id, answers)),
-            lambda _uid: self.done.emit(),
+            lambda _uid: self._saved(uid),
             self.form.tell,
         )
 
     @Slot(object, int)
     def save_threshold(self, entry: ThresholdEntry, value_pct_mso: int) -> None:
         """Put a re-measured threshold on record."""
+        uid = self._patient_uid
         self._bridge.act(
             self,
             lambda station, login: record_threshold(
                 station, login, entry.measurement(value_pct_mso, station.wall())
             ),
-            lambda _uid: self.done.emit(),
+            lambda _uid: self._saved(uid),
             self.threshold.tell,
         )
+
+    def _saved(self, patient_uid: str) -> None:
+        if patient_uid == self._patient_uid and self.still_wanted:
+            self.done.emit()

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 
 from tms_console.clock import RealClock
 from tms_console.delivery.aftermath import settle_left_open
-from tms_console.screens.treat_after import put_late
+from tms_console.screens.treat_after import put_doubtful, put_late
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.link import SessionView
 
@@ -24,10 +24,12 @@ class LeftOver(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self._late = 0
+        self._doubted = False
 
     def begin(self) -> None:
         """Another session begins: none of its remarks was late yet."""
         self._late = 0
+        self._doubted = False
 
     def settle(self, then: Callable[[tuple[str, ...]], None]) -> None:
         """Bring a session that was left open on record to an honest end.
@@ -48,15 +50,23 @@ class LeftOver(QObject):
         late, self._late = view.unrecorded[self._late :], len(view.unrecorded)
         station, uid = self._bridge.station, view.session_uid
         for remark in late:
-            self._bridge.worker.run(
-                self,
-                partial(put_late, station, uid, remark),
-                lambda _none: self._bridge.record_changed.emit(),
-                lambda error: self._bridge.problem.emit(
-                    f"A remark on the session is not on record: {error} Write it down, and add "
-                    "it on this page."
-                ),
-            )
+            self._run(partial(put_late, station, uid, remark))
+        if view.doubtful and not self._doubted:
+            self._doubted = True
+            for number, remark in enumerate(view.doubtful):
+                same = view.doubtful[:number].count(remark)
+                self._run(partial(put_doubtful, station, uid, remark, same))
+
+    def _run(self, work: Callable[[], None]) -> None:
+        self._bridge.worker.run(
+            self,
+            work,
+            lambda _none: self._bridge.record_changed.emit(),
+            lambda error: self._bridge.problem.emit(
+                f"A remark on the session is not on record: {error} Write it down, and add "
+                "it on this page."
+            ),
+        )
 
 
 def said_loudly(view: SessionView) -> tuple[str, ...]:

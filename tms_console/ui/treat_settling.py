@@ -21,6 +21,8 @@ from tms_console.ui.running_session import RunningSession
 from tms_console.ui.treat_after import AfterPart
 from tms_console.ui.treat_seizure import SeizurePart
 
+STILL_ENDING = "The session is still being ended. Press again in a moment; what you typed stays."
+
 
 class Settling(QObject):
     """The page after a session, and the seizure card.
@@ -103,6 +105,9 @@ class Settling(QObject):
             self.seizure.tell(
                 "The event could not be stamped; add it after the session, on this page."
             )
+            return
+        if self._bridge.link.running:  # the stamp may not be on record yet
+            self.seizure.tell(STILL_ENDING)
             return
         event_uid, session_uid, onset = stamped
         self._bridge.act(

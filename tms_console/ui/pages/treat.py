@@ -13,6 +13,7 @@ from functools import partial
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
+from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
@@ -34,6 +35,7 @@ from tms_console.ui.treat_settling import Settling
 LOOK_AGAIN_MS = 30_000
 """What is true before a session goes stale by itself: checks are of the last hour."""
 ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
+GONE = "Whoever pressed Start logged out or locked the screen meanwhile; nothing was ordered."
 REHEARSES = ("Go to QA", "qa")
 NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
 
@@ -58,6 +60,7 @@ class TreatPage(Page):
         self._settled = False
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
+        self._user = ""
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
@@ -115,6 +118,8 @@ class TreatPage(Page):
     def entered(self) -> None:
         """Show the running session, or read what is to be done."""
         self._shown = True
+        if self._user != self.bridge.user_uid:
+            self._forget_person()
         if self.session.of is not None and self.bridge.link.treated_uid:
             self.bridge.set_patient(self.session.of.patient_uid)
             if self.stack.currentWidget() is not self.seizure:
@@ -123,10 +128,22 @@ class TreatPage(Page):
             return
         if self.session.of is not None and self.stack.currentWidget() is self.seizure:
             self.bridge.set_patient(self.session.of.patient_uid)
+        elif self._filling and self.filling.still_wanted:
+            pass  # what was typed stays
         else:
             self._tell("Reading the record ...", "")
             self.look()
         self._again.start()
+
+    @property
+    def _filling(self) -> bool:
+        return self.stack.currentWidget() in (self.form, self.threshold)
+
+    def _forget_person(self) -> None:
+        """Keep nothing that whoever was logged in before had typed, ticked or chosen."""
+        self._user = self.bridge.user_uid
+        self._asked, self._after_uid = None, ""
+        self.after.forget_typed()
 
     def left(self) -> None:
         """Stop what costs time; a running session goes on."""
@@ -332,11 +349,11 @@ class TreatPage(Page):
             self._not_started(NOT_READY)
             return
         self.before.show_busy("Signing the order ...")
-        device, shown = self.bridge.device.order, screen.shown
+        device, shown, login = self.bridge.device.order, screen.shown, self.bridge.login
         self.bridge.act(
             self,
             lambda station, login: sign_order(station, login, shown, challenge, device),
-            partial(self._begin, screen),
+            partial(self._begin, screen, login),
             self._not_started,
         )
 
@@ -344,9 +361,15 @@ class TreatPage(Page):
         self.before.back()
         self.before.show_refusal(sentence, ())
 
-    def _begin(self, screen: BeforeScreen, order: SessionOrder) -> None:
+    def _begin(self, screen: BeforeScreen, login: Login | None, order: SessionOrder) -> None:
         content = screen.shown.dose.session
         if content is None or self.bridge.link.running:
+            return
+        if screen.patient_uid != self.bridge.patient_uid:
+            self._not_started(ANOTHER_PATIENT)
+            return
+        if login is None or login is not self.bridge.login or login.locked:
+            self._not_started(GONE)
             return
         policy = screen.shown.policy
         self.session.begin(
@@ -392,7 +415,7 @@ class TreatPage(Page):
         self.session.end()
         over, self._asked = view.over, self._asked
         uid = view.session_uid or ("" if over is None else over.session_uid)
-        self._loud = said_loudly(view)
+        self._loud = (*said_loudly(view), *self.session.left_typed())
         if self._asked is not None:
             self._asked = replace(
                 self._asked,
