@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 
+import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
@@ -37,3 +40,21 @@ def test_nothing_is_begun_once_the_window_is_closing() -> None:
     worker.run(worker, lambda: done.append("worked"), lambda _: None, lambda _: None)
     assert done == []
     assert worker._waiting == 0
+
+
+def test_an_answer_that_is_there_at_once_still_comes_after_the_question(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise what follows from it happens inside the click that asked, or not, by chance."""
+    worker, came = Worker(), list[str]()
+
+    def at_once(work: Callable[[], str]) -> Future[str]:
+        future: Future[str] = Future()
+        future.set_result(work())
+        return future
+
+    monkeypatch.setattr(worker._pool, "submit", at_once)
+    worker.run(worker, lambda: "told", came.append, lambda error: came.append(str(error)))
+    assert came == []
+    qtbot.waitUntil(lambda: came == ["told"])
+    worker.close()

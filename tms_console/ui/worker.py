@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 LOGGER = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Worker(QObject):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="record")
         self._waiting = 0
         self._closed = False
-        self._arrived.connect(self._give)
+        self._arrived.connect(self._give, Qt.ConnectionType.QueuedConnection)  # never inside `run`
 
     def run(
         self,
