@@ -137,12 +137,25 @@ class ExportFolder:
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return RFC 4180 text in UTF-8 with a heading; a value that nobody knows stays empty."""
+    """Return RFC 4180 text in UTF-8 with a heading; a value that nobody knows stays empty.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, and so does one
+    that begins with an apostrophe: without its first apostrophe each is as it was typed.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return out.getvalue().encode()
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 def json_bytes(values: Mapping[str, object]) -> bytes:

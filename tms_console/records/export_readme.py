@@ -19,8 +19,9 @@ wherever a dose is limited.
 Times that end in _ns are nanoseconds from the origin of the session, the due time of its first
 train; what happened before is negative. origin_wall in session.json is the same moment as the
 computer's clock had it (RFC 3339, UTC). Intensities are % of maximum stimulator output (%MSO).
-Text is UTF-8; the tables are CSV after RFC 4180. Open them as text, not as formulas: words that
-people typed stand in them as they were typed.
+Text is UTF-8; the tables are CSV after RFC 4180. A text that begins with = + - @, a tab, a line
+break or an apostrophe has one apostrophe more in front, so that no spreadsheet runs as a formula
+what somebody typed: without it the text is as it was typed. Numbers have none.
 
 Every table begins with the column simulated and every JSON file with the member simulated. It
 says SIMULATED for a session on an emulator, which gave nothing to anybody, and no for all others.
