@@ -79,7 +79,7 @@ def of(facts: TreatmentFacts, name: str, **changes: Any) -> TreatmentFacts:
     ("days", "sessions", "words"),
     [
         (15, 0, "15 days and 0 sessions old; 14 days"),
-        (1, 20, "1 days and 20 sessions old"),
+        (1, 20, "1 day and 20 sessions old"),
         (-1, 0, "-1 days"),
     ],
     ids=["by days", "by sessions", "of the future"],

@@ -65,7 +65,9 @@ def test_everything_on_record_of_a_patient_is_shown(ready: Ready) -> None:
     assert told["Prescriptions"].lines[0].cells[1].startswith("in force, ")
     assert told["Sessions"].lines[0].cells[1:4] == ("completed", "4", "not signed")
     assert told["Adverse events"].lines[0].state == "warn"
-    assert told["Positioning"].lines[0].cells[4] == "45°"
+    assert "handle 45°" in told["Positioning"].lines[0].cells[2].splitlines()
+    assert "Why corrected" not in told["Positioning"].columns  # nothing was
+    assert told["Positioning"].columns[told["Positioning"].state_column] == "Standing"
     for table in told.values():
         assert all(len(one.cells) == len(table.columns) for one in table.lines)
         assert not table.widths or len(table.widths) == len(table.columns)
@@ -173,9 +175,9 @@ def test_a_form_that_nobody_touched_says_what_it_said_before(details: PatientDet
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        (PatientFields(record_number="1", birth_date="1990-01-01"), "name is empty"),
-        (PatientFields(name="A", birth_date="1990-01-01"), "record_number is empty"),
-        (PatientFields(name="A", record_number="1", birth_date="1.1.1990"), "birth_date"),
+        (PatientFields(record_number="1", birth_date="1990-01-01"), "the name is empty"),
+        (PatientFields(name="A", birth_date="1990-01-01"), "the record number is empty"),
+        (PatientFields(name="A", record_number="1", birth_date="1.1.1990"), "^the birth date"),
     ],
 )
 def test_what_is_missing_is_named(fields: PatientFields, word: str) -> None:

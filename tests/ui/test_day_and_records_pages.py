@@ -109,7 +109,7 @@ def test_a_patient_is_added_and_a_twin_only_when_somebody_says_so(
         types(qtbot, page.form.name, "Paula Example")
         types(qtbot, page.form.birth_date, "1984-02-29")
         page.form.save.click()
-        assert "record_number is empty" in told(page.form)
+        assert "the record number is empty" in told(page.form)
         types(qtbot, page.form.record_number, "B-2")
         page.form.save.click()
         idle(qtbot, page)

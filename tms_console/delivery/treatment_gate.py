@@ -15,7 +15,7 @@ from protocols.policy import Policy
 from protocols.prescription import Prescription
 from tms_console.clinic.verdicts import Standing
 from tms_console.delivery.gate import Answer, CheckResult
-from tms_console.delivery.gate_facts import FormFact, TreatmentFacts
+from tms_console.delivery.gate_facts import FormFact, ThresholdFact, TreatmentFacts
 
 
 def check_treatment(facts: TreatmentFacts) -> tuple[CheckResult, ...]:
@@ -133,6 +133,12 @@ def _policy(policy: Policy | None) -> CheckResult:
     )
 
 
+def _age(one: ThresholdFact) -> str:
+    days = "1 day" if one.days == 1 else f"{one.days} days"
+    sessions = "1 session" if one.sessions == 1 else f"{one.sessions} sessions"
+    return f"{days} and {sessions}"
+
+
 def _threshold(facts: TreatmentFacts) -> CheckResult:
     policy = facts.policy
     if policy is None:
@@ -145,8 +151,8 @@ def _threshold(facts: TreatmentFacts) -> CheckResult:
             "Measure the threshold again.",
         )
     old = [
-        f"Block {one.block}: the threshold ({one.words}) is {one.days} days and {one.sessions} "
-        f"sessions old; {policy.threshold_refuse_days} days and {policy.threshold_refuse_sessions} "
+        f"Block {one.block}: the threshold ({one.words}) is {_age(one)} "
+        f"old; {policy.threshold_refuse_days} days and {policy.threshold_refuse_sessions} "
         "sessions are the most."
         for one in facts.thresholds
         if one.days > policy.threshold_refuse_days
@@ -154,7 +160,7 @@ def _threshold(facts: TreatmentFacts) -> CheckResult:
         or one.days < 0
     ]
     told = "; ".join(
-        f"block {one.block}: {one.words}, {one.days} days and {one.sessions} sessions old"
+        f"block {one.block}: {one.words}, {_age(one)} old"
         + (
             ", to be measured again"
             if one.days >= policy.threshold_prompt_days

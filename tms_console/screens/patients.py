@@ -121,9 +121,25 @@ def details_from(fields: PatientFields, photo_uid: str | None = None) -> Patient
         ContentError: Something of it cannot be; the sentence names it.
     """
     if not fields.name.strip():
-        raise ContentError("name is empty: write the full name as on the papers")
+        raise ContentError("the name is empty: write the full name as on the papers")
     if not fields.record_number.strip():
-        raise ContentError("record_number is empty: write the clinic's own number")
+        raise ContentError("the record number is empty: write the clinic's own number")
+    try:
+        return _details(fields, photo_uid)
+    except ContentError as error:
+        name, *_ = text = str(error).split(" ", 1)
+        raise ContentError(" ".join([_IN_WORDS.get(name, name), *text[1:]])) from error
+
+
+_IN_WORDS = {
+    "name": "the name",
+    "record_number": "the record number",
+    "birth_date": "the birth date",
+}
+"""What the form calls a field that a mistake begins with."""
+
+
+def _details(fields: PatientFields, photo_uid: str | None) -> PatientDetails:
     medications = []
     for line in _lines(fields.medications):
         name, _, dose = line.partition(";")
