@@ -265,6 +265,16 @@ def test_a_session_on_another_threshold_names_its_own_dose_beside_the_signed_one
     )
 
 
+def test_nobody_signs_that_they_delivered_what_somebody_else_did(ready: Ready) -> None:
+    screen = after(ready, ready.treat().result.session_uid)
+    assert screen.delivered_by == ready.technician.user_uid
+    other = ready.physician
+    name = "physician"
+    with pytest.raises(ClinicRefused, match="Somebody else delivered"):
+        sign_delivery(ready.station, other, screen, (password_of(name), name))
+    assert after(ready, screen.session_uid).signed == ""
+
+
 def test_what_is_noted_later_stands_beside_the_session(ready: Ready) -> None:
     uid = ready.treat().result.session_uid
     note_late(ready.station, ready.technician.user_uid, uid, "comfort 7 of 10")

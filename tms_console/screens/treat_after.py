@@ -96,6 +96,7 @@ class AfterScreen:
     signed: str
     digest: str
     next_due: str
+    delivered_by: str = ""
 
     @property
     def settled(self) -> bool:
@@ -186,6 +187,7 @@ def after_screen(trusted: Trusted, station: Station, session_uid: str) -> AfterS
         closed=closed,
         signed=_signed(trusted, session_uid),
         digest=session.closing_digest,
+        delivered_by=str(session.begun.get("technician_uid") or ""),
         next_due=HELD if held else _next_due(trusted, station.wall(), signed_for),
     )
 
@@ -202,10 +204,13 @@ def sign_delivery(
         secret: Password, and login name at the first signature of a login.
 
     Raises:
+        ClinicRefused: Somebody else delivered it.
         NotPermitted: Their role does not include it.
         LoginRefused: Wrong password or name.
         NotTrusted: The database cannot be trusted.
     """
+    if screen.delivered_by and login.user_uid != screen.delivered_by:
+        raise ClinicRefused("Somebody else delivered this session: nobody can sign in their place.")
     to_sign = ToSign(Meaning.DELIVERED, screen.session_uid, screen.digest, screen.patient_uid)
     return sign(station, login, to_sign, secret[0], login_name=secret[1]).uid
 

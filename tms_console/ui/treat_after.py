@@ -182,15 +182,18 @@ class AfterPart(QWidget):
             one.setVisible(screen.may_close)
 
     def _show_signature(self, screen: AfterScreen) -> None:
-        may = not screen.signed and bool(screen.digest)
+        own = screen.delivered_by in ("", self._bridge.user_uid)
+        may = not screen.signed and bool(screen.digest) and own
         login = self._bridge.login
         for one in (self.password, self.sign_button):
             one.setVisible(may)
         self.login_name.setVisible(may and login is not None and not login.signed_before)
         self.sign_button.setEnabled(True)
         digest = screen.digest
+        unsigned = "" if own else "Who delivered it signs it, and nobody in their place. "
         self.content.setText(
-            screen.signed or (f"Of the record {digest[:4]}\u2026{digest[-4:]}" if digest else "")
+            screen.signed
+            or unsigned + (f"Of the record {digest[:4]}\u2026{digest[-4:]}" if digest else "")
         )
 
     def tell(self, sentence: str) -> None:
