@@ -23,7 +23,7 @@ from tms_console.clinic.patients import patient
 from tms_console.clinic.positioning import positionings_of
 from tms_console.clinic.thresholds import thresholds_of
 from tms_console.screens.entry import Mistakes, Typed, moment_text
-from tms_console.screens.patient_entries import Filled, check, put
+from tms_console.screens.patient_entries import Filled, check, positioning_photo, put
 from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry, EntryScreen, entry_screen
 from tms_console.screens.patients import patient_screen
 
@@ -149,9 +149,14 @@ def test_positioning_says_what_its_method_needs_at_the_field(ready: Ready, tmp_p
     again = screen_of(ready, Entry.POSITIONING, one.uid)
     save(ready, again, angle="0", reason="the note was wrong")
     told = shown(ready, "Positioning")
-    assert [line[7] for line in told] == ["stands", "corrected"]
-    assert told[0][4] == "0°"
-    assert told[0][9] == "the note was wrong"
+    assert [line[-3] for line in told] == ["stands", "corrected"]
+    assert "handle 0°" in told[0][2]
+    assert "with a photograph" in told[0][2]
+    assert told[0][-1] == "the note was wrong"
+    photograph = positioning_photo(ready.station, ready.technician, ready.patient_uid, one.uid)
+    assert photograph == PNG
+    with pytest.raises(ClinicRefused, match="No photograph"):
+        positioning_photo(ready.station, ready.technician, "somebody else", one.uid)
     with ready.trusting() as trusted:
         (newest,) = positionings_of(trusted, ready.patient_uid)
     assert newest.positioning.photo_uid == one.positioning.photo_uid

@@ -299,3 +299,40 @@ def test_a_record_that_cannot_be_read_takes_no_form_away(
         idle(qtbot, page)
         assert page.stack.currentWidget() is page.prescribe
         assert page.prescribe.propose_button.isEnabled()
+
+
+def test_a_prescription_asked_for_elsewhere_comes_up_to_be_changed(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    practice.policy()
+    made = practice.approved()
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        page.bridge.prescription_wanted.emit(made.uid)
+        idle(qtbot, page)
+        assert page.stack.currentWidget() is page.prescribe
+        assert page.prescribe._opened == made.uid
+        with qtbot.waitSignal(page.bridge.problem, timeout=PATIENCE_MS) as told_of:
+            page.bridge.prescription_wanted.emit("another")  # what is typed here stays
+        assert "finish or cancel" in told_of.args[0]
+        assert page.prescribe._opened == made.uid
+
+
+def test_the_policy_form_shows_nothing_of_the_last_time_while_it_reads(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        idle(qtbot, page)
+        page.open_policy()
+        idle(qtbot, page)
+        page.policy.time_zone.setText("Europe/Berlin")
+        assert page.policy.numbers
+        page.policy.open()
+        assert page.policy.time_zone.text() == ""
+        assert not page.policy.time_zone.isEnabled()
+        assert not page.policy.numbers
+        idle(qtbot, page)
+        assert page.policy.numbers
+        assert page.policy.time_zone.isEnabled()

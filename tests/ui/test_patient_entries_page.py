@@ -5,17 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QBuffer, QIODevice, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from protocols.canonical import ContentError
+from protocols.terms import Side
 from tests.delivery.treatments import Ready, make_ready
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, idle, page_of, types, unnamed
 from tms_console.accounts.roles import Role
 from tms_console.clinic.adverse_events import holds
+from tms_console.clinic.attachments import attach_photo
 from tms_console.clinic.patients import PatientDetails, Sex, add_patient
+from tms_console.clinic.positioning import Method, Positioning, record_positioning
 from tms_console.records.errors import RecordsError
 from tms_console.ui.pages.patients import PatientsPage
+from tms_console.ui.photo import decoded
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 
@@ -23,6 +29,16 @@ pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 @pytest.fixture
 def ready(tmp_path: Path) -> Ready:
     return make_ready(tmp_path)
+
+
+def picture() -> bytes:
+    """Return a photograph wider than high."""
+    image = QImage(300, 200, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.darkGreen)
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    assert image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return bytes(buffer.data().data())
 
 
 def told(widget: QWidget) -> str:
@@ -253,3 +269,53 @@ def test_treat_is_for_who_stands_on_the_sheet_and_not_for_who_was_chosen_since(
         page.sheet.treat.click()
         assert page.bridge.patient_uid == ready.patient_uid
         assert wanted == ["treat"]
+
+
+def test_the_photograph_of_a_positioning_is_shown_and_gone_with_the_page(
+    qtbot: QtBot, ready: Ready
+) -> None:
+    uid = attach_photo(ready.station, ready.technician, ready.patient_uid, picture())
+    place = Positioning(
+        ready.patient_uid, Method.NAVIGATION, "left DLPFC", Side.LEFT, photo_uid=uid
+    )
+    record_positioning(ready.station, ready.technician, place)
+    with page_of(ready, ready.technician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Positioning")
+        assert not page.sheet.photo.isEnabled()
+        page.table.selectRow(0)
+        assert page.sheet.photo.isEnabled()
+        page.sheet.photo.click()
+        qtbot.waitUntil(lambda: page.right.currentWidget() is page.photo, timeout=PATIENCE_MS)
+        assert not unnamed(page)
+        assert "Paula Example" in page.photo.whose.text()
+        assert page.photo.picture.pixmap().width() >= 150
+        page.look()  # another look takes it not away
+        idle(qtbot, page)
+        assert page.right.currentWidget() is page.photo
+        page.photo.back.click()
+        assert page.right.currentWidget() is page.sheet
+        page.sheet.photo.click()
+        qtbot.waitUntil(lambda: page.right.currentWidget() is page.photo, timeout=PATIENCE_MS)
+        idle(qtbot, page)
+        page.left()
+        assert page.right.currentWidget() is page.sheet
+        assert page.photo.picture.pixmap().isNull()
+
+
+def test_bytes_that_are_no_picture_are_said_to_be_none() -> None:
+    with pytest.raises(ContentError, match="cannot be shown"):
+        decoded(b"\x89PNG\r\n\x1a\n and no more")
+
+
+def test_a_prescription_is_changed_from_the_patients_sheet(qtbot: QtBot, ready: Ready) -> None:
+    with page_of(ready, ready.physician, PatientsPage) as page:
+        open_section(qtbot, page, ready, "Prescriptions")
+        assert not page.sheet.edit.isEnabled()
+        page.table.selectRow(0)
+        with qtbot.waitSignal(page.bridge.prescription_wanted) as wanted:
+            page.sheet.edit.click()
+        assert wanted.args == [ready.made.uid]
+        page.bridge.login = ready.clinic.people[Role.QA]
+        page.look()
+        idle(qtbot, page)
+        assert not page.sheet.edit.isVisible()

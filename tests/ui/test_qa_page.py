@@ -67,6 +67,19 @@ def test_a_run_in_real_time_is_stopped(qtbot: QtBot, tmp_path: Path) -> None:
         assert page.verdict.text() == "✕ Not as expected"
 
 
+def test_a_run_that_was_being_prepared_at_a_log_out_does_not_begin(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.technician, QaPage, process=True) as page:
+        page.run_button.click()
+        page.bridge.set_login(None)
+        qtbot.waitUntil(lambda: page.bridge.worker._waiting == 0, timeout=PATIENCE_MS)
+        assert not page.bridge.link.running
+        assert "nothing was run" in page.told.text()
+        assert page.run_button.isEnabled()
+
+
 def test_what_cannot_be_run_or_read_is_told_beside_the_form(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

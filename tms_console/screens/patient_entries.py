@@ -18,7 +18,7 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.station import Station
 from tms_console.clinic.adverse_event import AdverseEvent, Outcome, Relatedness, What
 from tms_console.clinic.adverse_events import correct_adverse_event, record_adverse_event
-from tms_console.clinic.attachments import MOST_BYTES, attach_photo
+from tms_console.clinic.attachments import MOST_BYTES, attach_photo, read_photo
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.measurement import Measurement
 from tms_console.clinic.measurement import Method as Seen
@@ -29,6 +29,7 @@ from tms_console.clinic.positioning import (
     Method,
     Positioning,
     correct_positioning,
+    positionings_of,
     record_positioning,
 )
 from tms_console.clinic.thresholds import (
@@ -122,6 +123,22 @@ def _measurement(
         stimuli=() if before is None else before.stimuli,
         note=note,
     )
+
+
+def positioning_photo(station: Station, login: Login, patient_uid: str, uid: str) -> bytes:
+    """Return the photograph of a positioning, as it was attached.
+
+    Raises:
+        NotPermitted: Their role does not include it.
+        ClinicRefused: The patient has no such positioning, it has none, or its bytes are others.
+        NotTrusted: The database cannot be trusted.
+    """
+    with station.trusting() as trusted:
+        every = positionings_of(trusted, patient_uid, all_records=True)
+    photo_uid = next((one.positioning.photo_uid for one in every if one.uid == uid), None)
+    if photo_uid is None:
+        raise ClinicRefused("No photograph was attached to this positioning.")
+    return read_photo(station, login, photo_uid)[1]
 
 
 def _positioning(screen: EntryScreen, typed: Typed) -> Positioning | None:

@@ -25,6 +25,7 @@ from tms_console.clinic.verdicts import Standing
 from tms_console.screens.shell import moment_words
 from tms_console.screens.tables import Line, Table
 
+WITH_PHOTO = "with a photograph"
 FORM_IDS = ("screening", "daily", "identity", "ears", "extra")
 
 
@@ -128,7 +129,7 @@ class PatientRecord:
             (130, 100, 200, 200, 110, 120, 130),
             4,
             "No threshold was measured yet.",
-        )
+        ).without_empty_columns()
 
     def _threshold_standing(self, one: Threshold) -> str:
         if one.counts and acknowledged(self.trusted, one.uid) is not None:
@@ -142,18 +143,20 @@ class PatientRecord:
         lines = []
         for one in positionings_of(self.trusted, self.patient_uid, all_records=True):
             told, head = one.positioning, one.positioning.head
-            angle = "" if told.coil_angle_deg is None else f"{told.coil_angle_deg}°"
-            size = "" if head is None else f"{' / '.join(map(str, head.canonical().values()))} mm"
+            measured = [
+                told.method.value,
+                "" if head is None else f"head {'/'.join(map(str, head.canonical().values()))} mm",
+                "" if told.coil_angle_deg is None else f"handle {told.coil_angle_deg}°",
+                told.hotspot and f"hotspot {told.hotspot}",
+                "" if told.photo_uid is None else WITH_PHOTO,
+            ]
             lines.append(
                 Line(
                     one.uid,
                     (
                         self._when(one.at),
                         f"{told.target}, {told.side}",
-                        told.method.value,
-                        size,
-                        angle,
-                        told.hotspot,
+                        "\n".join(filter(None, measured)),
                         told.note,
                         "stands" if one.superseded_by is None else "corrected",
                         one.by,
@@ -166,20 +169,17 @@ class PatientRecord:
             (
                 "Recorded",
                 "Target",
-                "Method",
-                "Head",
-                "Handle",
-                "Hotspot",
+                "Measured",
                 "Note",
                 "Standing",
                 "By",
                 "Why corrected",
             ),
             tuple(reversed(lines)),
-            (130, 150, 90, 130, 60, 120, 120, 90, 120, 120),
-            7,
+            (130, 150, 200, 120, 90, 120, 120),
+            4,
             "Nobody has recorded where the coil goes.",
-        )
+        ).without_empty_columns()
 
     def forms(self) -> Table:
         """Return every form that was filled in, the newest first."""
@@ -239,7 +239,7 @@ class PatientRecord:
             (130, 120, 130, 100, 110, 200, 90, 120, 130),
             2,
             "Nothing was reported.",
-        )
+        ).without_empty_columns()
 
     def changes(self) -> Table:
         """Return who changed what, when, the newest first."""

@@ -5,7 +5,7 @@ What they say is made by the screens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,20 @@ class Table:
     widths: tuple[int, ...] = ()
     state_column: int = -1
     empty: str = ""
+
+    def without_empty_columns(self) -> Table:
+        """Return it without the columns in which no row says anything; the state's stays."""
+        kept = [
+            at
+            for at in range(len(self.columns))
+            if at == self.state_column or any(one.cells[at] for one in self.lines)
+        ]
+        if not self.lines or len(kept) == len(self.columns):
+            return self
+        return Table(
+            tuple(self.columns[at] for at in kept),
+            tuple(replace(one, cells=tuple(one.cells[at] for at in kept)) for one in self.lines),
+            tuple(self.widths[at] for at in kept) if self.widths else (),
+            kept.index(self.state_column) if self.state_column in kept else -1,
+            self.empty,
+        )

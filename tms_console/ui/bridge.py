@@ -63,9 +63,13 @@ class Bridge(QObject):
     record_changed = Signal()
     """Somebody wrote something: pages read again."""
     page_wanted = Signal(str)
+    prescription_wanted = Signal(str)
+    """Somebody wants to change this version of a prescription."""
     subtitle_changed = Signal(str)
     """What the page in view says below its title, such as the day."""
     problem = Signal(str)
+    news = Signal(str)
+    """Something came to a good end after whoever asked for it had turned to something else."""
 
     def __init__(
         self,

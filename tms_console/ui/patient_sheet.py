@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from tms_console.accounts.roles import Permission
 from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry
+from tms_console.screens.patient_record import WITH_PHOTO
 from tms_console.screens.patients import PatientScreen
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.parts import Answer, Card, Finding, button, clear, fill, words
@@ -25,6 +26,8 @@ class PatientSheet(QWidget):
     entry_pressed = Signal(object, str)
     """An entry is wanted; with the uid of the record that it corrects, or ""."""
     change_pressed = Signal()
+    photo_pressed = Signal(str)
+    """The photograph of a positioning is wanted, by the positioning's uid."""
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,9 +81,13 @@ class PatientSheet(QWidget):
             "",
             "Take the chosen threshold back",
         )
+        self.photo = button(
+            "Photograph", self._ask_photo, "", "Show the photograph of the chosen positioning"
+        )
+        self.edit = button("Change", self._edit, "", "Change the chosen prescription")
         row.addWidget(self.done, 1)
         row.addStretch(0)
-        for one in (self.take_back, self.correct, self.record_entry):
+        for one in (self.photo, self.edit, self.take_back, self.correct, self.record_entry):
             row.addWidget(one)
         return row
 
@@ -157,6 +164,11 @@ class PatientSheet(QWidget):
         stands = line is not None and line.state != "muted"
         self.correct.setVisible(may and open_)
         self.correct.setEnabled(stands)
+        self.photo.setVisible(self._section == "Positioning")
+        self.photo.setEnabled(line is not None and any(WITH_PHOTO in one for one in line.cells))
+        may_edit = self.bridge.may(Permission.PROPOSE_PRESCRIPTION)
+        self.edit.setVisible(self._section == "Prescriptions" and may_edit and open_)
+        self.edit.setEnabled(line is not None)
         self.take_back.setVisible(may and entry is Entry.THRESHOLD)
         self.take_back.setEnabled(stands)
 
@@ -164,6 +176,14 @@ class PatientSheet(QWidget):
 
     def _ask(self, entry: Entry, corrects: str = "") -> None:
         self.entry_pressed.emit(entry, corrects)
+
+    def _ask_photo(self) -> None:
+        if (line := self.table.chosen) is not None:
+            self.photo_pressed.emit(line.key)
+
+    def _edit(self) -> None:
+        if (line := self.table.chosen) is not None:
+            self.bridge.prescription_wanted.emit(line.key)
 
     @Slot()
     def ask_record(self) -> None:

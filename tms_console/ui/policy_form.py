@@ -76,6 +76,12 @@ class PolicyForm(QWidget):
         """Begin anew, from the newest version or from what is usual."""
         self.answer.setText("")
         self.propose_button.setEnabled(False)
+        self._screen, self.numbers = None, {}
+        clear(self._grid)
+        self.lead.setText("Reading the record ...")
+        self.time_zone.clear()
+        for head in (self.time_zone, self.roles):
+            head.setEnabled(False)  # what would be typed now is overwritten
         self._bridge.read(
             self,
             lambda trusted, _now: policy_form(trusted),
@@ -87,6 +93,8 @@ class PolicyForm(QWidget):
         """Show the form."""
         self._screen = screen
         self.numbers = {}
+        for head in (self.time_zone, self.roles):
+            head.setEnabled(True)
         clear(self._grid)
         self.lead.setText(
             f"Version {screen.version}. The gate compares with these numbers; a physician signs "

@@ -29,7 +29,7 @@ from tms_console.ui.bridge import Bridge
 from tms_console.ui.icons import icon
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
-from tms_console.ui.parts import Alerts, Chip, SimulatedBand, button, fill, words
+from tms_console.ui.parts import Alerts, Chip, SimulatedBand, button, fill, set_state, words
 from tms_console.ui.tab_order import next_stop
 from tms_console.ui.theme import SPACE, THEMES, style_sheet
 
@@ -60,6 +60,7 @@ class Shell(QMainWindow):
         bridge.device_changed.connect(self.show_device)
         bridge.theme_changed.connect(self.show_theme)
         bridge.problem.connect(self.show_problem)
+        bridge.news.connect(self.show_news)
         bridge.subtitle_changed.connect(self.show_subtitle)
         bridge.patient_changed.connect(self.show_patient)
         bridge.record_changed.connect(self.look_at_record)
@@ -166,7 +167,7 @@ class Shell(QMainWindow):
         self.message = QWidget()
         place = QHBoxLayout(self.message)
         place.setContentsMargins(2 * SPACE, 0, 2 * SPACE, SPACE)
-        told = QFrame()
+        told = self._message_frame = QFrame()
         told.setProperty("alerts", True)
         told.setProperty("state", "bad")
         place.addWidget(told)
@@ -215,9 +216,9 @@ class Shell(QMainWindow):
         self.look_at_record()
         if self.stack.currentWidget() is self._login_page:
             first = next((n for n, b in self._rail_buttons.items() if not b.isHidden()), "")
-            who_locked, page = self._locked_on
+            who_locked, where = self._locked_on
             if first:
-                self.show_page(page if who_locked == login.user_uid and page else first)
+                self.show_page(where if who_locked == login.user_uid and where else first)
 
     @Slot(str)
     def show_page(self, name: str) -> None:
@@ -343,6 +344,17 @@ class Shell(QMainWindow):
     @Slot(str)
     def show_problem(self, sentence: str) -> None:
         """Say what happened, above the page; nothing modal."""
+        self._say(sentence, "bad")
+
+    @Slot(str)
+    def show_news(self, sentence: str) -> None:
+        """Say what came to a good end; it takes no place of a problem that nobody has closed."""
+        if self.message.isHidden() or self._message_frame.property("state") == "good":
+            self._say(sentence, "good")
+
+    def _say(self, sentence: str, state: str) -> None:
+        for one in (self._message_frame, self.message_text):
+            set_state(one, state)
         self.message_text.setText(sentence)
         self.message.show()
 

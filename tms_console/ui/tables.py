@@ -213,7 +213,8 @@ class WordsView(QTableView):
         """Return the width of the longest words of a column, of the rows that are measured."""
         measure = self.fontMetrics().horizontalAdvance
         lines = self.words.table.lines[:MEASURED_ROWS]
-        longest = max((measure(one.cells[column]) for one in lines), default=0)
+        texts = [one.cells[column] for one in lines]
+        longest = max((measure(part) for text in texts for part in text.split("\n")), default=0)
         return max(longest + PAD_PX, self.horizontalHeader().sectionSizeHint(column))
 
     @property

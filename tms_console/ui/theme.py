@@ -182,6 +182,7 @@ QFrame[finding="true"][state="note"] { border-left-color: $note; background: $no
 QFrame[alerts="true"] { border: 1px solid $line; border-radius: 6px;
     background: $raised; }
 QFrame[alerts="true"][state="warn"] { border-color: $warn; background: $warn_ground; }
+QFrame[alerts="true"][state="good"] { border-color: $good; background: $good_ground; }
 QFrame[alerts="true"][state="bad"] { border-color: $bad; background: $bad_ground; }
 QFrame[rule="true"] { background: $line; border: none; max-height: 1px; min-height: 1px; }
 

@@ -74,6 +74,7 @@ class ApprovalsPage(Page):
         row.addWidget(self.stack, 1)
         self.column.addLayout(row, 1)
         bridge.record_changed.connect(self._read_again)
+        bridge.prescription_wanted.connect(self.change_prescription)
 
     def _list(self) -> QWidget:
         self.panel = panel = QWidget()
@@ -277,10 +278,22 @@ class ApprovalsPage(Page):
         """Open the form for the next version of the prescription in view."""
         matter = self._matter
         if matter is not None and matter.kind is Kind.PRESCRIPTION:
-            self._key = ""
-            self.edit_button.hide()
-            self.prescribe.edit(matter.uid)
-            self.stack.setCurrentWidget(self.prescribe)
+            self._edit(matter.uid)
+
+    @Slot(str)
+    def change_prescription(self, version_uid: str) -> None:
+        """Come into view with the form for the next version of a prescription."""
+        self.bridge.go(self.name)
+        if self._filling:
+            self.bridge.problem.emit("A form is still open here: finish or cancel it first.")
+        elif self._shown and self.bridge.may(Permission.PROPOSE_PRESCRIPTION):
+            self._edit(version_uid)
+
+    def _edit(self, version_uid: str) -> None:
+        self._key = ""
+        self.edit_button.hide()
+        self.prescribe.edit(version_uid)
+        self.stack.setCurrentWidget(self.prescribe)
 
     def open_prescribing(self) -> None:
         """Open the form for a new prescription."""

@@ -6,6 +6,7 @@ How that record looks is `patient_sheet`; here is who is chosen, and what is fil
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
 
 from protocols.canonical import ContentError
@@ -15,7 +16,7 @@ from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.patients import PossibleTwin, add_patient, edit_patient
 from tms_console.screens.entry import Mistakes
-from tms_console.screens.patient_entries import check, put
+from tms_console.screens.patient_entries import check, positioning_photo, put
 from tms_console.screens.patient_forms import Entry, EntryScreen, entry_screen
 from tms_console.screens.patients import (
     PatientFields,
@@ -34,6 +35,7 @@ from tms_console.ui.page import Page
 from tms_console.ui.parts import Card, Message, button, words
 from tms_console.ui.patient_form import PatientForm
 from tms_console.ui.patient_sheet import PatientSheet
+from tms_console.ui.photo import PhotoPart, decoded
 from tms_console.ui.search import search_field
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE
@@ -80,7 +82,10 @@ class PatientsPage(Page):
         self.entry = EntryForm()
         self.entry.save_pressed.connect(self.save_entry)
         self.entry.cancel_pressed.connect(self.show_sheet)
-        for one in (self.message, self.sheet, self.form, self.entry):
+        self.photo = PhotoPart()
+        self.photo.closed.connect(self.show_sheet)
+        self.sheet.photo_pressed.connect(self.ask_photo)
+        for one in (self.message, self.sheet, self.form, self.entry, self.photo):
             self.right.addWidget(one)
         row.addWidget(self.right, 1)
         self.column.addLayout(row, 1)
@@ -130,8 +135,11 @@ class PatientsPage(Page):
         self.look()
 
     def left(self) -> None:
-        """Read no more."""
+        """Read no more, and let no photograph stand for the next person."""
         self._in_view = False
+        if self.right.currentWidget() is self.photo:
+            self.show_sheet()
+        self.photo.forget()
         self._typed.stop()
 
     @Slot()
@@ -178,7 +186,10 @@ class PatientsPage(Page):
         """Display a patient in place of the last."""
         self._shown = screen
         self.sheet.show_screen(screen)
-        if not self.filling:
+        if self.photo.patient_uid != screen.patient_uid:
+            self.photo.forget()
+        looked_at = self.right.currentWidget() is self.photo and self.photo.patient_uid
+        if not self.filling and not looked_at:
             self.right.setCurrentWidget(self.sheet)
 
     @Slot()
@@ -243,6 +254,29 @@ class PatientsPage(Page):
 
         self.bridge.read(self, build, show, self.done.say)
 
+    @Slot(str)
+    def ask_photo(self, uid: str) -> None:
+        """Show the photograph of a positioning of the patient in view."""
+        shown = self._shown
+        if shown is None:
+            return
+        who = f"{shown.name}, {shown.details.birth_date}"
+
+        def show(image: QImage) -> None:
+            same = self._shown is not None and self._shown.patient_uid == shown.patient_uid
+            if same and not self.filling:
+                self.photo.show_photo(shown.patient_uid, who, image)
+                self.right.setCurrentWidget(self.photo)
+
+        self.bridge.act(
+            self,
+            lambda station, login: decoded(
+                positioning_photo(station, login, shown.patient_uid, uid)
+            ),
+            show,
+            self.done.say,
+        )
+
     @Slot(object, object)
     def save_entry(self, screen: EntryScreen, texts: dict[str, str]) -> None:
         """Put what was typed on record, or say at which field it cannot be."""
@@ -256,7 +290,7 @@ class PatientsPage(Page):
             if screen.patient_uid == self.bridge.patient_uid:
                 self.done.say(sentence, "good")
             else:  # somebody else was chosen meanwhile: say whose it is
-                self.bridge.problem.emit(f"{screen.title}: {sentence}")
+                self.bridge.news.emit(f"{screen.title}: {sentence}")
 
         self.bridge.act(
             self,

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.delivery import pipe
 from tms_console.screens.device import rehearsal_database
@@ -214,14 +215,19 @@ class QaPage(Page):
 
         self.run_button.setEnabled(False)
         self._tell("")
-        self.bridge.worker.run(self, prepare, self._begin, self._refused)
+        begin = partial(self._begin, self.bridge.login)
+        self.bridge.worker.run(self, prepare, begin, self._refused)
 
     def _refused(self, error: Exception) -> None:
         told = f"{error}" if isinstance(error, QaRefused | OSError) else f"It failed: {error}"
         self._tell(f"It was not run: {told}")
         self._show_running()
 
-    def _begin(self, run: PlannedRun) -> None:
+    def _begin(self, login: Login | None, run: PlannedRun) -> None:
+        if login is None or login is not self.bridge.login or login.locked:
+            self._tell("Whoever pressed Run logged out or locked the screen; nothing was run.")
+            self._show_running()
+            return
         if self.bridge.link.running:  # something began while this was prepared
             self._tell("A session is running; QA waits until it is over.")
             return
