@@ -12,6 +12,7 @@ from sqlcipher3 import dbapi2
 
 from tests.records.recording import new_database, rows, tampering
 from tms_console.records import places
+from tms_console.records.connections import reason_of
 from tms_console.records.database import (
     SCHEMA_VERSION,
     Database,
@@ -62,7 +63,7 @@ def test_a_writing_transaction_takes_the_lock_at_its_beginning(database: Databas
 
 
 def test_a_reader_cannot_write_and_sees_one_state(database: Database) -> None:
-    with pytest.raises(DatabaseUnusable, match="readonly"), database.reading() as connection:
+    with pytest.raises(DatabaseUnusable, match="read-only"), database.reading() as connection:
         connection.exec_driver_sql("DELETE FROM audit")
 
 
@@ -307,3 +308,17 @@ def test_the_free_space_is_known_or_the_folder_is_named(database: Database) -> N
     assert database.free_bytes() > 0
     with pytest.raises(RecordsError, match="gone"):
         places.free_bytes(database.path.parent / "gone")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("disk I/O error", "the disk reports an error"),
+        ("database or disk is full", "the disk is full"),
+        ("something new", "something new"),
+    ],
+)
+def test_what_sqlite_says_is_told_in_words_also_of_reading(said: str, told: str) -> None:
+    """A page shows this sentence to a technician."""
+    error = OperationalError("SELECT 1", {}, dbapi2.OperationalError(said))
+    assert reason_of(error) == told

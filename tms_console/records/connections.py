@@ -211,10 +211,19 @@ def unusable(path: Path, error: Exception) -> DatabaseUnusable:
     return DatabaseUnusable(f"{path}: {reason}")
 
 
+_IN_WORDS = {
+    "database is locked": "another program kept the database locked",
+    "database or disk is full": "the disk is full",
+    "attempt to write a readonly database": "the database is read-only",
+    "disk I/O error": "the disk reports an error",
+    "database disk image is malformed": "the database file is damaged",
+}
+
+
 def reason_of(error: Exception) -> str:
-    """Return what SQLite says, without what SQLAlchemy adds."""
+    """Return what SQLite says, without what SQLAlchemy adds, in words that a technician knows."""
     if isinstance(error, DBAPIError):
-        return str(error.orig)
+        return _IN_WORDS.get(str(error.orig), str(error.orig))
     if isinstance(error, OSError):
         return str(error.strerror or error)
     return "the file is damaged" if isinstance(error, UnicodeError) else str(error)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tms_console.records.audit import AuditChain, Wall
 from tms_console.records.canonical import utc_now_text
+from tms_console.records.connections import reason_of
 from tms_console.records.database import Database, Purpose, snapshot
 from tms_console.records.errors import RecordsError, WriteFailed
 from tms_console.records.heads import ChainHead, keep_head, kept_heads
@@ -137,15 +138,8 @@ def failure_sentence(database: Database, error: Exception) -> str:
     """Return why the record cannot be written, as a sentence for the technician."""
     if isinstance(error, WriteFailed):
         return f"{database.path}: the record cannot be written: {error}"
-    reason = str(error.orig) if isinstance(error, DBAPIError) else f"internal error: {error}"
-    known = {
-        "database is locked": "another program kept the database locked",
-        "database or disk is full": "the disk is full",
-        "attempt to write a readonly database": "the database is read-only",
-        "disk I/O error": "the disk reports an error",
-        "database disk image is malformed": "the database file is damaged",
-    }
-    return f"{database.path}: the record cannot be written: {known.get(reason, reason)}"
+    reason = reason_of(error) if isinstance(error, DBAPIError) else f"internal error: {error}"
+    return f"{database.path}: the record cannot be written: {reason}"
 
 
 def _rows(operation: Operation) -> int:
