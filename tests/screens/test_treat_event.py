@@ -32,7 +32,13 @@ def test_an_entry_becomes_the_event_that_it_says() -> None:
 
 @pytest.mark.parametrize("minutes", ["soon", "1e999", "nan"])
 def test_a_duration_that_is_no_number_is_refused_in_words(minutes: str) -> None:
-    with pytest.raises(ValueError, match="number of minutes"):
+    with pytest.raises(ContentError, match="number of minutes"):
+        EventEntry(What.HEADACHE, 1, minutes=minutes).event(new_uid(), None, ONSET)
+
+
+@pytest.mark.parametrize("minutes", ["-1", "1234567890"])
+def test_a_duration_that_cannot_be_is_refused_in_minutes(minutes: str) -> None:
+    with pytest.raises(ContentError, match=f"The duration is {minutes} minutes: 0 to 527,040"):
         EventEntry(What.HEADACHE, 1, minutes=minutes).event(new_uid(), None, ONSET)
 
 

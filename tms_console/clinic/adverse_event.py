@@ -17,7 +17,7 @@ from tms_console.records.canonical import Json
 
 HOLD_FROM_SEVERITY = 3
 """An event of this severity or more puts its patient on hold (the order's point 6)."""
-_LONGEST_S = 366 * 86_400
+LONGEST_S = 366 * 86_400
 
 
 class What(StrEnum):
@@ -115,7 +115,7 @@ class AdverseEvent:
         if self.what is What.OTHER and not self.description:
             raise ContentError("description is empty: say what happened, if it is none of the list")
         if self.duration_s is not None:
-            check_range("duration_s", self.duration_s, 0, _LONGEST_S)
+            check_range("duration_s", self.duration_s, 0, LONGEST_S)
 
     @property
     def grave(self) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from protocols.canonical import ContentError
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.adverse_event import (
+    LONGEST_S,
     SEVERITIES,
     AdverseEvent,
     Outcome,
@@ -54,15 +56,18 @@ class EventEntry:
 
         Raises:
             ContentError: Something in it cannot be; the sentence names it.
-            ValueError: The duration is no number.
         """
         text = self.minutes.strip().replace(",", ".")
         try:
             seconds = None if not text else round(float(text) * 60)
         except (ValueError, OverflowError) as error:
-            raise ValueError(
+            raise ContentError(
                 f"The duration is {text[:20]!r}: it is a number of minutes, or empty."
             ) from error
+        if seconds is not None and not 0 <= seconds <= LONGEST_S:
+            raise ContentError(
+                f"The duration is {text[:20]} minutes: 0 to {LONGEST_S // 60:,} can be, or nothing."
+            )
         return AdverseEvent(
             patient_uid=patient_uid,
             what=self.what,
