@@ -6,16 +6,17 @@ What is checked, and what a backup is, is the records' own affair.
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from protocols.canonical import ContentError
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.verification import verify_accounts
 from tms_console.records.backup import Copy, back_up
 from tms_console.records.verify import verify
 from tms_console.screens.records import CheckScreen, check_screen
+from tms_console.screens.typed_path import typed_path
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.integrity_line import IntegrityLine
 from tms_console.ui.long_work import LongWork, Step
@@ -101,7 +102,12 @@ class RecordChecks(QWidget):
     def start_backup(self) -> None:
         """Copy the record, verify the copy, and enter it in the audit chain."""
         station = self._bridge.station
-        folder = Path(self.folder.text().strip()).expanduser()
+        try:
+            example = str(station.database.path.parent / "backups")
+            folder = typed_path(self.folder.text(), example)
+        except ContentError as error:
+            self._copy_failed(f"{error}.")
+            return
         name = f"{station.database.path.stem}-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.db"
 
         def work(step: Step) -> Copy:

@@ -12,8 +12,10 @@ from pathlib import Path
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLineEdit, QRadioButton, QVBoxLayout, QWidget
 
+from protocols.canonical import ContentError
 from tms_console.accounts.roles import Permission
 from tms_console.clinic.exporting import Exported, export_sessions, sessions_of
+from tms_console.screens.typed_path import typed_path
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.long_work import LongWork, Step
 from tms_console.ui.parts import Card, Finding, button, fill, words
@@ -115,7 +117,11 @@ class RecordExport(QWidget):
         if login is None:
             return
         login.touch()
-        target = Path(self.target.text().strip()).expanduser().absolute()
+        try:
+            target = typed_path(self.target.text(), str(self._proposed()))
+        except ContentError as error:
+            self.show_failure(f"{error}.")
+            return
         named = self.named.isVisible() and self.named.isChecked()
         patient_uid = self._bridge.patient_uid if self.patients.isChecked() else ""
         uids = (self._chosen,) if self.one.isChecked() else self._listed
