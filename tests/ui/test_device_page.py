@@ -19,6 +19,7 @@ from tms_console.delivery.probing import LeftAlone, Port, PortsFound
 from tms_console.records.database import open_database
 from tms_console.records.queries import list_sessions
 from tms_console.screens.device import rehearsal_database
+from tms_console.ui.link import SessionView
 from tms_console.ui.pages.device import DevicePage
 from tms_console.ui.theme import LIGHT
 
@@ -121,3 +122,18 @@ def test_who_is_on_a_port_is_found_out_and_the_label_is_chosen_by_a_person(
         page.use_button.click()
         order = page.bridge.device.order
         assert order == PortOrder(driver="super-rapid2", port=str(tmp_path / "port"))
+
+
+@pytest.mark.usefixtures("qtbot")
+def test_the_stimulator_of_a_running_session_is_not_exchanged(tmp_path: Path) -> None:
+    """The frame names it: it must be the one that stimulates."""
+    practice = make_practice(tmp_path)
+    with page_of(practice, practice.technician, DevicePage, process=True) as page:
+        before = page.bridge.device
+        page.bridge.link._show(SessionView(running=True))
+        page._group.buttons()[1].click()
+        page._use()
+        assert page.bridge.device is before
+        page.bridge.link._show(SessionView())
+        page._use()
+        assert page.bridge.device is not before

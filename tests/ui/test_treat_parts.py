@@ -74,6 +74,10 @@ def test_start_needs_both_identifiers_and_a_change_takes_the_preparation_back(
     part.birth_tick.click()
     qtbot.mouseClick(part.start_button, Qt.MouseButton.LeftButton)
     assert started == [True]
+    part.show_screen(replace(screen, name="Paula Sample"))  # changed in another window
+    assert not part.start_button.isVisible()
+    part.show_screen(screen)
+    part.show_prepared()
     worse = replace(screen.items[0], state="bad")
     part.show_screen(replace(screen, items=(worse, *screen.items[1:])))
     assert not part.start_button.isVisible()

@@ -199,11 +199,7 @@ class BeforePart(QWidget):
     def show_screen(self, screen: BeforeScreen) -> None:
         """Show this in place of the last; a changed one takes back a preparation."""
         last, self.screen_now = self.screen_now, screen
-        same = last is not None and (screen.items, screen.doses, screen.patient_uid) == (
-            last.items,
-            last.doses,
-            last.patient_uid,
-        )
+        same = last is not None and _identified(screen) == _identified(last)
         prepared = same and self.start_button.isVisible()
         self.title.setText(screen.title)
         going_on = " · goes on from where it ended" if screen.resumes else ""
@@ -366,6 +362,12 @@ class BeforePart(QWidget):
 
     def _choose(self) -> None:
         self.chosen.emit(str(self.choice.currentData()))
+
+
+def _identified(screen: BeforeScreen) -> tuple[object, ...]:
+    """Return what the two identifiers were asked for; if it changes they are asked for again."""
+    who = (screen.patient_uid, screen.name, screen.birth)
+    return (*who, screen.shown.prescription.uid, screen.items, screen.doses)
 
 
 def _dose(one: BlockDose, several: bool) -> QWidget:

@@ -237,6 +237,8 @@ class DevicePage(Page):
 
     def _use(self) -> None:
         one = self._choice
+        if self.bridge.link.running:  # the frame names the one that gives this session
+            return
         self.bridge.set_device(ChosenDevice(one.order, one.title, one.simulated))
         self._show()
 
