@@ -336,3 +336,4 @@ def test_the_policy_form_shows_nothing_of_the_last_time_while_it_reads(
         idle(qtbot, page)
         assert page.policy.numbers
         assert page.policy.time_zone.isEnabled()
+        assert page.focusWidget() is page.policy.time_zone  # not Cancel

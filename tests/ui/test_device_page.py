@@ -71,8 +71,8 @@ def test_a_session_is_given_with_the_witness_that_was_asked_for(tmp_path: Path) 
         page.drivers.activated.emit(page.drivers.currentIndex())
         page.witness_port.setText(" /dev/witness ")
         page.use_button.click()
-        order = page.bridge.device.order.__class__, page.bridge.device.order.witness
-        assert order == (PortOrder, "/dev/witness")
+        assert isinstance(page.bridge.device.order, PortOrder)
+        assert page.bridge.device.order.witness == "/dev/witness"
         page.bridge.link._show(SessionView(running=True))
         assert not page.witness_port.isEnabled()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from protocols.canonical import ContentError
@@ -110,6 +110,8 @@ class PolicyForm(QWidget):
             self._grid.addWidget(field, row, 1)
             self._grid.addWidget(words(one.source, "small"), row, 2)
         self.propose_button.setEnabled(True)
+        if self.isVisible():  # while it was read only Cancel could take the focus
+            self.time_zone.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _propose(self) -> None:
         if self._screen is None:
@@ -132,6 +134,8 @@ class PolicyForm(QWidget):
     def _refused(self, sentence: str) -> None:
         self.answer.setText(sentence)
         self.propose_button.setEnabled(True)
+        if self.isVisible():  # while it was read only Cancel could take the focus
+            self.time_zone.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _proposed(self, _uid: str) -> None:
         self.done.emit("Proposed; it waits for a physician.")
