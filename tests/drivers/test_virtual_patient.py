@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from drivers.magpro.emulator import MagProEmulator
-from drivers.registry import build_emulator
+from drivers.registry import EMULATORS, build_emulator
 from drivers.simulator.device import FiredPulse, Observers, Source
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from drivers.simulator.mep import MOVEMENT_V, Population, Spread, draw_population
@@ -109,6 +109,18 @@ def test_the_patient_moves_half_of_the_time_at_the_threshold_of_where_the_coil_i
     assert patient.threshold_at(far) == pytest.approx(1.096 * patient.threshold_pct_mso, rel=1e-3)
 
 
+def test_two_patients_do_not_share_their_chances() -> None:
+    both = [VirtualPatient(seed) for seed in (ON_SPOT, 4)]
+    one, two = (
+        [
+            each.respond(pulse(k, round(each.threshold_pct_mso)), each.hotspot).moved
+            for k in range(60)
+        ]
+        for each in both
+    )
+    assert sum(a != b for a, b in zip(one, two, strict=True)) > 15
+
+
 def test_a_train_evokes_nothing_since_the_model_is_of_single_pulses() -> None:
     under = PatientUnderCoil(VirtualPatient(1))
     for number, source in enumerate(Source, 1):
@@ -141,9 +153,12 @@ def fire_from_the_panel(device: MagProEmulator, intensity: int, pulses: int) -> 
         device.advance(1_000_000_000)
 
 
-def test_an_emulators_single_pulses_reach_its_patient_and_its_log_alike(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(EMULATORS))
+def test_every_emulators_single_pulses_reach_patient_and_log_alike(
+    name: str, tmp_path: Path
+) -> None:
     under = PatientUnderCoil(VirtualPatient(ON_SPOT))
-    device = build_emulator("magpro", pulse_log=tmp_path / "fired", patient=under)
+    device = build_emulator(name, pulse_log=tmp_path / "fired", patient=under)
     assert isinstance(device, MagProEmulator)
     fire_from_the_panel(device, 95, 3)
     assert [each.number for each in under.responses] == [1, 2, 3]

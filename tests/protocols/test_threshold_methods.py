@@ -358,6 +358,8 @@ def test_any_series_has_a_whole_standing(name: MethodName, series: list[Stimulus
     assert replace(standing, about_more=None, curve=None) == step
     assert standing.curve is not None
     assert all(0.0 <= p <= 1.0 for p in standing.curve.low + standing.curve.high)
+    if standing.estimate_pct_mso is not None:
+        assert standing.low <= standing.estimate_pct_mso <= standing.high
     assert standing.finished == (standing.next_pct_mso is None) == bool(standing.why_finished)
     if standing.finished:
         assert standing.about_more == 0
