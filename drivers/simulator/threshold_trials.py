@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from typing import Protocol
 
 import numpy as np
 
@@ -147,14 +149,28 @@ class Summary:
         )
 
 
-def groups(trial: Trial) -> list[tuple[Trial, int, int]]:
-    """Return the parts of a trial that can be run apart: (trial, number of the group, people)."""
+Part = tuple[Trial, int, int]
+"""A trial, the number of a group of its people, and how many they are."""
+
+
+class Mapper(Protocol):
+    """`map`, or the same over several processes."""
+
+    def __call__(
+        self, run_one: Callable[[Part], Outcomes], parts: Iterable[Part], /
+    ) -> Iterator[Outcomes]:
+        """Yield what comes of each part, in their order."""
+        ...
+
+
+def groups(trial: Trial) -> list[Part]:
+    """Return the parts of a trial that can be run apart."""
     whole, rest = divmod(trial.subjects, GROUP)
     sizes = [GROUP] * whole + ([rest] if rest else [])
     return [(trial, number, size) for number, size in enumerate(sizes)]
 
 
-def run_group(part: tuple[Trial, int, int]) -> Outcomes:
+def run_group(part: Part) -> Outcomes:
     """Run one part; the same whichever process does it."""
     trial, number, size = part
     about_people, about_answers = np.random.SeedSequence(
@@ -202,30 +218,31 @@ def _settings(trial: Trial, people: Population, random: np.random.Generator) -> 
     return [replace(trial.settings, prior=Prior.last_threshold(int(value))) for value in last]
 
 
-def run_groups(parts: Iterable[tuple[Trial, int, int]], processes: int) -> Iterator[Outcomes]:
-    """Run parts over the processors and yield what came of each, in their order."""
+@contextmanager
+def shared_by(processes: int) -> Iterator[Mapper]:
+    """Yield what maps parts over so many processes, in their order; one needs no other process."""
     if processes <= 1:
-        yield from map(run_group, parts)
+        yield map
         return
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(run_group, parts)
+        yield pool.map
 
 
 def summarise(
-    trial: Trial, processes: int = 1, advance: Callable[[int], None] | None = None
+    trial: Trial, mapper: Mapper = map, advance: Callable[[int], None] | None = None
 ) -> Summary:
     """Run a whole trial.
 
     Args:
         trial: What is tried.
-        processes: How many share the work; the numbers do not depend on it.
+        mapper: Runs its parts, `shared_by` several processes; the numbers do not depend on it.
         advance: Told how many people more are done.
 
     Raises:
         ValueError: Nothing acceptable was found for anybody.
     """
     done = []
-    for outcomes in run_groups(groups(trial), processes):
+    for outcomes in mapper(run_group, groups(trial)):
         done.append(outcomes)
         if advance is not None:
             advance(len(outcomes.stimuli))

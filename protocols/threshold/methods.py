@@ -15,6 +15,8 @@ from protocols.threshold.standing import Method
 DEFAULT = MethodName.BAYES
 """What measurably needs the fewest stimuli for its error (README, measured)."""
 
+# A method never changes its numbers under its name, since stored series replay by it: a better one
+# gets a name of its own.
 _ALL: tuple[Method, ...] = (
     TWO_PARAMETERS,
     FIXED_SLOPE,

@@ -85,8 +85,8 @@ class Settings(Canonical):
         lapse_per_mille: How often an answer has nothing to do with the stimulus, in thousandths
             (half of those are wrong).
         stop_half_width_per_mille: Finished once half the 95 % interval is at most this many
-            thousandths of the estimate; None: not before `most_stimuli`.  Methods with a rule of
-            their own to end by do not use it.
+            thousandths of the estimate and both answers were seen; None: not before
+            `most_stimuli`.  Methods with a rule of their own to end by do not use it.
         most_stimuli: Finished after so many, whatever is known; unclear ones count.
     """
 

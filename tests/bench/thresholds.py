@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from drivers.simulator.mep import Spread
-from drivers.simulator.threshold_trials import Summary, Trial, summarise
+from drivers.simulator.threshold_trials import Mapper, Summary, Trial, shared_by, summarise
 from protocols.threshold import Answer, Finding, MethodName, Settings
 from tests.bench.figures import Goal, Line, Series
 
@@ -20,6 +20,7 @@ SEEDS = (1, 2, 3)
 GROUP = "threshold finding, virtual subjects"
 NEXT_GOAL = Goal("worst", 20.0)
 _LONG = 300
+_FEWER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Asked:
         goals: Attribute of the summary, its words, and what is asked: narrow, wide (None: nothing).
         wrong: Probability of a mistaken answer.
         last_as_prior: The last threshold is known.
+        fewer_by: A fraction of the subjects will do: a long search that nothing is asked of.
     """
 
     words: str
@@ -39,6 +41,7 @@ class Asked:
     goals: tuple[tuple[str, str, float | None, float | None], ...]
     wrong: float = 0.0
     last_as_prior: bool = False
+    fewer_by: int = 1
 
 
 def _fixed(method: MethodName, stimuli: int) -> Settings:
@@ -96,6 +99,7 @@ def _searches() -> Iterator[Asked]:
                 ("error_p95_pct", "error, 95th percentile", None, None),
                 ("bias_pct", "mean error with its sign", None, None),
             ),
+            fewer_by=_FEWER,
         )
 
 
@@ -109,7 +113,15 @@ def measure_thresholds(subjects: int) -> Iterator[Line]:
     """Yield every number of every method, over so many subjects for each seed."""
     yield _next_intensity()
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    note = f"{subjects} virtual subjects for each of {len(SEEDS)} seeds; one value for each seed"
+    with shared_by(processes) as mapper:
+        yield from _found(subjects, mapper)
+
+
+def _found(subjects: int, mapper: Mapper) -> Iterator[Line]:
+    note = (
+        f"one value for each of {len(SEEDS)} seeds, {subjects} virtual subjects each, a fifth "
+        "of them where nothing is asked"
+    )
     for asked in _searches():
         for spread in Spread:
             summaries = [
@@ -117,12 +129,12 @@ def measure_thresholds(subjects: int) -> Iterator[Line]:
                     Trial(
                         settings=asked.settings,
                         spread=spread,
-                        subjects=subjects,
+                        subjects=max(1, subjects // asked.fewer_by),
                         seed=seed,
                         wrong=asked.wrong,
                         last_as_prior=asked.last_as_prior,
                     ),
-                    processes,
+                    mapper,
                 )
                 for seed in SEEDS
             ]

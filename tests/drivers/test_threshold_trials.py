@@ -15,6 +15,7 @@ from drivers.simulator.threshold_trials import (
     Trial,
     groups,
     run_group,
+    shared_by,
     summarise,
 )
 from protocols.threshold import MethodName, Settings
@@ -67,11 +68,12 @@ def test_mistaken_answers_cost_and_a_known_last_threshold_pays() -> None:
 def test_the_numbers_do_not_depend_on_how_many_processes_share_the_work() -> None:
     small = replace(TRIAL, settings=replace(TWENTY, most_stimuli=3), subjects=2 * GROUP + 10)
     told: list[int] = []
-    shared = summarise(small, 2, told.append)
-    assert shared == summarise(small, 1)
+    with shared_by(2) as mapper:
+        shared = summarise(small, mapper, told.append)
+    assert shared == summarise(small)
     assert told == [GROUP, GROUP, 10]
-    assert shared != summarise(replace(small, seed=5), 1)
-    assert shared != summarise(replace(small, spread=Spread.WIDE), 1)
+    assert shared != summarise(replace(small, seed=5))
+    assert shared != summarise(replace(small, spread=Spread.WIDE))
 
 
 def test_a_summary_counts_as_its_words_say() -> None:

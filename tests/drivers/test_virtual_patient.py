@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from drivers.interface import TrainSettings, TrainTiming
 from drivers.magpro.emulator import MagProEmulator
-from drivers.registry import build_emulator
+from drivers.registry import EMULATORS, build_emulator, driver_entry, driver_of_emulator
 from drivers.simulator.device import FiredPulse, Observers, Source
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
+from drivers.simulator.memory_link import MemoryLink
 from drivers.simulator.mep import MOVEMENT_V, Population, Spread, draw_population
 from drivers.simulator.patient import (
     GRID_CENTRE,
@@ -22,6 +25,9 @@ from drivers.simulator.patient import (
 from drivers.simulator.patient_words import ask_patient, words_of
 from drivers.simulator.proof import NotProved, control_address
 from drivers.simulator.pulse_log import PulseLog
+from protocols.pattern import Train
+from tests.drivers.conformance import arm, deliver
+from tms_console.clock import VirtualClock
 
 ON_SPOT = 3
 
@@ -109,6 +115,18 @@ def test_the_patient_moves_half_of_the_time_at_the_threshold_of_where_the_coil_i
     assert patient.threshold_at(far) == pytest.approx(1.096 * patient.threshold_pct_mso, rel=1e-3)
 
 
+def test_two_patients_do_not_share_their_chances() -> None:
+    both = [VirtualPatient(seed) for seed in (ON_SPOT, 4)]
+    one, two = (
+        [
+            each.respond(pulse(k, round(each.threshold_pct_mso)), each.hotspot).moved
+            for k in range(60)
+        ]
+        for each in both
+    )
+    assert sum(a != b for a, b in zip(one, two, strict=True)) > 15
+
+
 def test_a_train_evokes_nothing_since_the_model_is_of_single_pulses() -> None:
     under = PatientUnderCoil(VirtualPatient(1))
     for number, source in enumerate(Source, 1):
@@ -141,13 +159,21 @@ def fire_from_the_panel(device: MagProEmulator, intensity: int, pulses: int) -> 
         device.advance(1_000_000_000)
 
 
-def test_an_emulators_single_pulses_reach_its_patient_and_its_log_alike(tmp_path: Path) -> None:
-    under = PatientUnderCoil(VirtualPatient(ON_SPOT))
-    device = build_emulator("magpro", pulse_log=tmp_path / "fired", patient=under)
-    assert isinstance(device, MagProEmulator)
-    fire_from_the_panel(device, 95, 3)
-    assert [each.number for each in under.responses] == [1, 2, 3]
-    assert {each.intensity_pct_mso for each in under.responses} == {95}
+@pytest.mark.parametrize("name", sorted(EMULATORS))
+def test_a_pulse_that_a_driver_fires_reaches_patient_and_log_of_every_emulator(
+    name: str, tmp_path: Path
+) -> None:
+    """No driver knows of the patient, and what was seen follows from the log alone."""
+    clock, under = VirtualClock(), PatientUnderCoil(VirtualPatient(ON_SPOT))
+    device = build_emulator(name, pulse_log=tmp_path / "fired", patient=under)
+    settings = TrainSettings(Train(1, Fraction(1)), 72, TrainTiming.HOST)
+    driver = driver_entry(driver_of_emulator(name))
+    with driver.open(MemoryLink(device, clock), clock, lambda _: None, lambda: False) as stimulator:
+        stimulator.configure(settings)
+        arm(stimulator, clock)
+        deliver(stimulator, clock, settings)
+    (response,) = under.responses
+    assert response.intensity_pct_mso == device.fired[0].intensity_pct_mso == 72
     again = responses_in(tmp_path / "fired", VirtualPatient(ON_SPOT), GRID_CENTRE)
     assert tuple(again) == under.responses
 

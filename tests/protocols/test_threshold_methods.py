@@ -126,6 +126,17 @@ def test_a_last_threshold_narrows_the_first_interval_and_is_the_first_intensity(
     assert standing.high == pytest.approx(44 + 1.96 * 6, abs=0.2)
 
 
+def test_a_prior_alone_is_never_precise_enough() -> None:
+    """A narrow prior and a generous rule: it asks until somebody moved and somebody did not."""
+    by = Settings(prior=Prior(50, 1), stop_half_width_per_mille=500)
+    method = METHODS[MethodName.BAYES]
+    assert method.step(by, ()).next_pct_mso == 50
+    once = [Stimulus(50, MOVED)]
+    assert not method.step(by, once).finished
+    both = method.step(by, [*once, Stimulus(50, STILL)])
+    assert (both.why_finished, both.acceptable) == (WhyFinished.PRECISE, True)
+
+
 def test_fewer_stimuli_are_expected_after_each_and_the_expectation_is_about_right() -> None:
     finding, expected = Finding(Settings()), []
     while finding.next_intensity() is not None:
@@ -257,6 +268,33 @@ def test_mills_nithi_is_the_mean_of_ten_of_ten_and_none_of_ten() -> None:
     assert given_in(series).count(43) == given_in(series).count(47) == 10
 
 
+# Stored series --------------------------------------------------------------------------------
+
+STORED = tuple(
+    Stimulus(intensity, answer)
+    for intensity, answer in (
+        (66, MOVED), (51, STILL), (60, MOVED), (56, UNCLEAR), (56, MOVED),
+        (53, STILL), (55, MOVED), (54, STILL), (55, STILL), (56, MOVED),
+    )
+)  # fmt: skip
+REPLAYED = {
+    MethodName.BAYES: (55, 55.14, 51.01, 59.79),
+    MethodName.BAYES_FIXED: (55, 55.13, 51.43, 59.17),
+    MethodName.ML_PEST: (55, 54.8, 51.43, 59.17),
+    MethodName.SAMT: (55, 54.96, 51.43, 59.17),
+    MethodName.FIVE_OF_TEN: (66, None, 51.43, 59.17),
+    MethodName.MILLS_NITHI: (65, None, 51.43, 59.17),
+}
+
+
+@EVERY
+def test_a_stored_series_replays_to_the_numbers_of_the_day_it_was_stored(name: MethodName) -> None:
+    """Whoever changes them gives the method a new name: thresholds in records rest on it."""
+    standing = METHODS[name].standing(Settings(method=name), STORED)
+    seen = (standing.next_pct_mso, standing.estimate_pct_mso, standing.low, standing.high)
+    assert seen == REPLAYED[name]
+
+
 # Every method ---------------------------------------------------------------------------------
 
 
@@ -358,6 +396,8 @@ def test_any_series_has_a_whole_standing(name: MethodName, series: list[Stimulus
     assert replace(standing, about_more=None, curve=None) == step
     assert standing.curve is not None
     assert all(0.0 <= p <= 1.0 for p in standing.curve.low + standing.curve.high)
+    if standing.estimate_pct_mso is not None:
+        assert standing.low <= standing.estimate_pct_mso <= standing.high
     assert standing.finished == (standing.next_pct_mso is None) == bool(standing.why_finished)
     if standing.finished:
         assert standing.about_more == 0

@@ -93,13 +93,13 @@ def simulate(  # noqa: PLR0913, PLR0917 - one parameter per option
     trial = _trial(method, spread, subjects, seed, wrong, prior, stimuli, stop)
     from rich.console import Console  # noqa: PLC0415 - start-up time
 
-    from drivers.simulator.threshold_trials import GROUP, summarise  # noqa: PLC0415
+    from drivers.simulator.threshold_trials import GROUP, shared_by, summarise  # noqa: PLC0415
 
     console = Console(stderr=True, highlight=False)
     shared = min(processes or _cores(), -(-subjects // GROUP))
     try:
-        with _progress(console, subjects) as advance:
-            summary = summarise(trial, shared, advance)
+        with _progress(console, subjects) as advance, shared_by(shared) as mapper:
+            summary = summarise(trial, mapper, advance)
     except ValueError as error:
         console.print(str(error), markup=False)
         if as_json:
