@@ -168,7 +168,7 @@ def emulator_choices() -> tuple[DeviceChoice, ...]:
     seen: dict[str, DeviceChoice] = {}
     for name in registry.EMULATORS:
         model = registry.build_emulator(name).model
-        choice = DeviceChoice(EmulatorOrder(name=name), model, "simulated, built here", True)
+        choice = DeviceChoice(EmulatorOrder(name=name), model, "built here", True)
         seen.setdefault(model, choice)
     return tuple(seen.values())
 

@@ -94,10 +94,11 @@ class DevicePage(Page):
     def _left(self) -> QWidget:
         area = Scrolled("Stimulators")
         area.setFixedWidth(LIST_PX)
-        card = Card("Stimulators")
-        self._choices = QVBoxLayout()
-        self._choices.setSpacing(SPACE)
-        card.body.addLayout(self._choices)
+        on_ports, built_here = Card("On a port"), Card("Simulated")
+        self._ports, self._choices = QVBoxLayout(), QVBoxLayout()
+        for rows in (self._ports, self._choices):
+            rows.setSpacing(SPACE)
+        built_here.body.addLayout(self._choices)
         self._group = QButtonGroup(self)
         self.path = QLineEdit()
         self.path.setPlaceholderText("/dev/… or localhost:PORT")
@@ -105,9 +106,10 @@ class DevicePage(Page):
         self.path.returnPressed.connect(self._show_choices)
         self.ports_told = Answer()
         self.search_button = button("Search the ports", self._search)
-        card.add(words("Another port", "small"))
-        card.add(self.path, self.ports_told, self.search_button)
-        area.column.addWidget(card)
+        on_ports.body.addLayout(self._ports)
+        on_ports.add(self.search_button, self.ports_told, words("Another port", "small"), self.path)
+        area.column.addWidget(on_ports)
+        area.column.addWidget(built_here)
         area.column.addStretch(1)
         return area
 
@@ -333,6 +335,7 @@ class DevicePage(Page):
         for old in self._group.buttons():
             self._group.removeButton(old)
         clear(self._choices)
+        clear(self._ports)
         ports = screens.port_choices(self.screen_now.ports or (), self.path.text())
         for choice in (*screens.emulator_choices(), *ports):
             in_use = DeviceChoice(self.bridge.device.order, choice.title, choice.subtitle,
@@ -344,7 +347,7 @@ class DevicePage(Page):
             made.setChecked(screens.same_place(choice, self._choice))
             made.clicked.connect(partial(self._pick, choice))
             self._group.addButton(made)
-            self._choices.addWidget(made)
+            (self._choices if choice.simulated else self._ports).addWidget(made)
 
     def _show(self) -> None:
         screen, link = self.screen_now, self.bridge.link
