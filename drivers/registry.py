@@ -50,6 +50,7 @@ class DriverEntry:
         reviewed: This driver was reviewed for treating patients.  Without it the gate gives no
             treatment with a real unit; a proved emulator may be rehearsed on.
         names_coil: Such a unit says which coil is connected; else somebody must state it.
+        reports_pulses: Such a unit reports its pulses, or its bursts.
         probed: Ports are searched with it; False if another driver finds the same units.
         label_decides: The unit does not tell its model and mains voltage, and its limits depend on
             them: they are what was chosen by this entry, from the label.
@@ -62,6 +63,7 @@ class DriverEntry:
     disarm_frame: bytes
     reviewed: bool
     names_coil: bool
+    reports_pulses: bool
     probed: bool = True
     label_decides: bool = False
 
@@ -93,6 +95,7 @@ def _magstim_entry(
         magstim.DISARM_FRAME,
         reviewed=MAGSTIM_REVIEWED,
         names_coil=False,
+        reports_pulses=False,
         probed=probed,
         label_decides=label_decides,
     )
@@ -165,6 +168,7 @@ DRIVERS = {
         magpro.DISARM_FRAME,
         reviewed=True,
         names_coil=True,
+        reports_pulses=True,
     ),
     **{name: _rapid_entry(name, *label) for name, label in _RAPIDS.items()},
     "bistim2": _single_entry("bistim2", Family.BISTIM),

@@ -20,6 +20,7 @@ from tests.delivery.sessions import bursts, content, rows
 from tests.delivery.treatments import Ready, make_ready
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
 from tms_console.delivery.process import new_challenge
+from tms_console.screens.treat_after import after_screen
 
 NAMES = [name for name, entry in registry.DRIVERS.items() if not entry.names_coil]
 
@@ -106,6 +107,12 @@ def test_a_treatment_needs_somebodys_word_for_the_coil_and_it_is_on_record_as_su
         )
     ]
     assert '"stated_coil":"figure-8"' in order
+    with ready.trusting() as trusted:
+        told = after_screen(trusted, ready.station, done.result.session_uid).sentences
+    assert told == (
+        "18 of 18 pulses are on record as given; the stimulator reports none.",
+        "18 are inferred: their trains were seen to run and to end in time.",
+    )
     require_honest(done)
 
 

@@ -18,6 +18,7 @@ from tms_console.delivery.process import over_message
 from tms_console.delivery.session import run_session
 from tms_console.delivery.surroundings import Surroundings
 from tms_console.screens.qa import (
+    UNSEEN,
     PlannedRun,
     QaRefused,
     QaRequest,
@@ -70,6 +71,23 @@ def test_every_named_fault_comes_out_as_the_design_says(
     result = run(tmp_path, request)
     wrong = [one for one in result.checks if not one.agrees]
     assert result.passed, wrong
+
+
+ON_RAPID = replace(ITBS, protocol_id="hf10-dash", device="super-rapid2")
+
+
+@pytest.mark.parametrize("name", [name for name in FaultName if name not in UNSEEN])
+def test_a_device_that_reports_nothing_comes_out_as_the_design_says(
+    tmp_path: Path, name: FaultName
+) -> None:
+    result = run(tmp_path, replace(ON_RAPID, faults=(f"{name}@20",)))
+    assert result.passed, [one for one in result.checks if not one.agrees]
+    assert not dict(result.evidence).get("reported")
+
+
+def test_what_shows_nowhere_is_not_compared(tmp_path: Path) -> None:
+    with pytest.raises(QaRefused, match="reports no pulse: what drop pulse does cannot be"):
+        planned(tmp_path, replace(ON_RAPID, faults=("drop_pulse@20",)))
 
 
 def test_a_fault_after_the_last_pulse_changes_nothing(tmp_path: Path) -> None:

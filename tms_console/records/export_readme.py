@@ -52,8 +52,9 @@ chain.csv           the rows of the audit chain that state this session; each ha
 outcome     delivered; not_delivered (stopped before it); refused (by the stimulator); unknown
             (nobody knows); unplanned (by the panel, a foot switch or a trigger input)
 evidence    reported (the device reported this very pulse); acknowledged (it accepted the
-            trigger); inferred (its counter or its reports of bursts account for the pulse);
-            witnessed (an independent input saw it); none
+            trigger); inferred (its counter or its reports of bursts account for the pulse, or
+            it reports no pulse and the train was seen to run and to end in time); witnessed
+            (an independent input saw it); none
 lateness    is commanded_ns - planned_ns, of the first pulse of a command: the host's own.
 spacing     is (observed_ns - first observed_ns of the train) - (planned_ns - first planned_ns): the
             device's, with the way of its report.

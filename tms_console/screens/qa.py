@@ -141,6 +141,7 @@ def plan(request: QaRequest, database: Path, folder: Path) -> PlannedRun:
         raise QaRefused(str(error)) from error
     if any(one.pulse < 1 for one in faults):
         raise QaRefused("A fault before the first pulse lets no session begin: give pulse 1 or on.")
+    _require_comparable(request.device, faults)
     order = rehearsal(content, EmulatorOrder(name=request.device), database)
     log = folder / f"{order.authority_uid}.pulses"
     device = EmulatorOrder(
@@ -151,7 +152,26 @@ def plan(request: QaRequest, database: Path, folder: Path) -> PlannedRun:
         pulse_log=str(log),
     )
     order = replace(order, device=device)
-    return PlannedRun(request, content, order, log, expect(faults, content))
+    reports = registry.driver_entry(registry.driver_of_emulator(request.device)).reports_pulses
+    return PlannedRun(request, content, order, log, expect(faults, content, reports=reports))
+
+
+UNSEEN = FRAME_FAULTS | {FaultName.DROP_PULSE, FaultName.EXTRA_PULSE}
+
+
+def _require_comparable(device: str, faults: Sequence[Fault]) -> None:
+    """Do nothing if what the faults do can be compared with the record of such a device.
+
+    Raises:
+        QaRefused: It reports no pulse, so what becomes of one shows nowhere.
+    """
+    entry = registry.driver_entry(registry.driver_of_emulator(device))
+    unseen = [one.name.value for one in faults if one.name in UNSEEN]
+    if unseen and not entry.reports_pulses:
+        raise QaRefused(
+            f"A {entry.title} reports no pulse: what {unseen[0].replace('_', ' ')} does cannot be "
+            "compared with its record. Choose another fault, or a device that reports its pulses."
+        )
 
 
 _REASONS: dict[FaultName, tuple[str, ...]] = {
@@ -191,8 +211,14 @@ def _alone(pulse: int, content: SessionContent) -> bool:
     return is_host_timed(train.train)
 
 
-def expect(faults: Sequence[Fault], content: SessionContent) -> Expected:
-    """Return what a run with these faults must come to."""
+def expect(faults: Sequence[Fault], content: SessionContent, *, reports: bool = True) -> Expected:
+    """Return what a run with these faults must come to.
+
+    Args:
+        faults: What goes wrong.
+        content: What is delivered.
+        reports: The device reports its pulses; without that a cut train leaves unknown ones.
+    """
     planned = content.pulses
     stopping = sorted(
         (one for one in faults if one.name not in FRAME_FAULTS and one.pulse <= planned),
@@ -204,6 +230,8 @@ def expect(faults: Sequence[Fault], content: SessionContent) -> Expected:
             "A reply that is lost, late or broken loses no pulse: what is not reported is inferred."
             if lost
             else "Nothing goes wrong: every pulse is delivered, and seen to be."
+            if reports
+            else "Nothing goes wrong: every pulse is given, and none is reported."
         )
         return Expected("completed", ("complete",), planned, (0, 0), 0, why)
     first = stopping[0]
@@ -218,7 +246,7 @@ def expect(faults: Sequence[Fault], content: SessionContent) -> Expected:
         FaultName.HANG: (0, longest),
         FaultName.UNPLUG: (0, longest),
         FaultName.RESTART: (0, longest),
-    }.get(name, (0, longest if len(stopping) > 1 else 0))
+    }.get(name, (0, longest if len(stopping) > 1 or not reports else 0))
     extra = int(any(one.name is FaultName.EXTRA_PULSE for one in stopping[:1]))
     why = _WHY.get(name, "A stimulator that disarms itself ends it; what was given is on record.")
     return Expected("failed", _REASONS[name], None, unknown, extra, why)

@@ -300,9 +300,25 @@ def _headline(state: str, *, resumed: bool) -> str:
     return f"{told}, and resumed since" if resumed else told
 
 
+def _given_words(numbers: SessionSummary, planned: int) -> list[str]:
+    """Return how many pulses are on record as given, and on what that rests without reports."""
+    delivered, evidence = numbers.line.delivered, numbers.evidence
+    if not delivered or evidence.get("reported") or evidence.get("witnessed"):
+        return [f"{delivered:,} of {planned:,} pulses are known to have been given."]
+    told = [
+        f"{delivered:,} of {planned:,} pulses are on record as given; the stimulator reports none."
+    ]
+    inferred, acknowledged = evidence.get("inferred", 0), evidence.get("acknowledged", 0)
+    if inferred:
+        told.append(f"{inferred:,} are inferred: their trains were seen to run and to end in time.")
+    if acknowledged:
+        told.append(f"{acknowledged:,} are acknowledged: the stimulator took each one's command.")
+    return told
+
+
 def _sentences(session: OldSession, numbers: SessionSummary, planned: int) -> tuple[str, ...]:
     line = numbers.line
-    told = [f"{line.delivered:,} of {planned:,} pulses are known to have been given."]
+    told = _given_words(numbers, planned)
     if line.unknown:
         told.append(
             f"Of {line.unknown:,} nobody knows; they count as given wherever a dose is limited."
