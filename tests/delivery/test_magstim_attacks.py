@@ -112,16 +112,17 @@ def test_a_code_with_its_checksum_pasted_along_is_explained_and_not_repeated() -
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [f"{name}@{pulse}" for name in ("swallow_reply", "corrupt_reply", "late_reply") for pulse in
-     (0, 1, 9, 10)],
-)  # fmt: skip
-def test_a_spoilt_answer_never_makes_a_pulse_that_was_not_given(tmp_path: Path, fault: str) -> None:
+@pytest.mark.parametrize("pulse", [0, 1, 10])
+@pytest.mark.parametrize("name", ["swallow_reply", "corrupt_reply", "late_reply"])
+def test_a_spoilt_answer_never_makes_a_pulse_that_was_not_given(
+    tmp_path: Path, name: str, pulse: int
+) -> None:
     done = MagstimRehearsal(
-        content=content(Train(10, Fraction(10)), 2), database=tmp_path / "r.db", faults=[fault]
+        content=content(Train(10, Fraction(10)), 2),
+        database=tmp_path / "r.db",
+        faults=[f"{name}@{pulse}"],
     ).run()
-    if fault.endswith("@0"):  # the answer to the unlock code: nothing begins
+    if not pulse:  # the answer to the unlock code: nothing begins
         assert (done.state, done.emulator.fired) == ("none", ())
         return
     assert done.state in {"completed", "failed"}

@@ -151,7 +151,7 @@ def test_whole_trains_are_inferred_wherever_the_running_bit_falls(
     require_honest(done)
 
 
-@pytest.mark.parametrize("protocol", ["hf10-dash", "h1-18hz", "lf1-right"])
+@pytest.mark.parametrize("protocol", ["h1-18hz", "lf1-right"])
 def test_a_protocol_of_the_library_is_given_with_what_can_be_known(
     tmp_path: Path, protocol: str
 ) -> None:

@@ -76,10 +76,11 @@ def test_every_named_fault_comes_out_as_the_design_says(
 ON_RAPID = replace(ITBS, protocol_id="hf10-dash", device="super-rapid2")
 
 
-@pytest.mark.parametrize("name", [name for name in FaultName if name not in UNSEEN])
+@pytest.mark.parametrize("name", [FaultName.COIL_HOT, FaultName.HANG, FaultName.PANEL_CHANGE])
 def test_a_device_that_reports_nothing_comes_out_as_the_design_says(
     tmp_path: Path, name: FaultName
 ) -> None:
+    assert name not in UNSEEN
     result = run(tmp_path, replace(ON_RAPID, faults=(f"{name}@20",)))
     assert result.passed, [one for one in result.checks if not one.agrees]
     assert not dict(result.evidence).get("reported")
