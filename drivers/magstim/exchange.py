@@ -122,6 +122,7 @@ class Exchange:
         self._decoder.feed(self.link.read(now_ns))
         late = self._decoder.clear()
         if late:
+            self._given_up_ns = None  # the late answer is here, or spoilt: none is open any more
             self._log(Frame(now_ns, Direction.RECEIVED, late))
             words = f"{len(late)} bytes came too late to be an answer"
             self.events.append(DeviceNotice(now_ns, NoticeKind.LINK, words))

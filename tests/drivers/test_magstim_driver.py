@@ -25,6 +25,7 @@ from drivers.interface import (
     NoticeKind,
     Stimulator,
     TrainEnded,
+    TrainRunning,
     TrainSettings,
     TrainTiming,
 )
@@ -38,7 +39,7 @@ from drivers.magstim.tables import MAX_FREQUENCY_HZ, Mains, RapidModel
 from drivers.probing import ProbeReport, probe
 from drivers.registry import driver_entry
 from drivers.serial_link import SerialLink
-from drivers.simulator.faults import parse_fault
+from drivers.simulator.faults import FaultName, parse_fault
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from drivers.simulator.memory_link import MemoryLink
 from drivers.simulator.proof import control_address, prove_simulated
@@ -188,6 +189,23 @@ def test_a_train_that_ends_early_is_seen_to_end_early() -> None:
         assert ended.at_ns - receipt.commanded_ns < 1200 * MS
         kinds = [one.kind for one in events if isinstance(one, DeviceNotice)]
         assert kinds == [NoticeKind.DISARMED]
+
+
+def test_a_late_answer_is_not_taken_for_a_train_that_runs_now() -> None:
+    """Answers carry no number: one that comes behind the next query still shows the state before.
+
+    The unit is stopped between the two queries.
+    """
+    desk = Desk("rapid2")
+    with desk.ready(TRAIN) as stimulator:
+        stimulator.start_train(FOREVER_NS)
+        seen = [one for one in desk.events(stimulator, S) if isinstance(one, TrainRunning)]
+        desk.device._frame_faults.append(FaultName.LATE_REPLY)
+        stop_ns = seen[-1].at_ns + 425 * MS  # the next query is at 400
+        desk.device._unit.agenda.at(stop_ns, desk.device.panel.press_stop)
+        later = [one for one in desk.events(stimulator, S) if isinstance(one, TrainRunning)]
+        assert later, "the late answer was not taken at all"
+        assert max(one.at_ns for one in later) < stop_ns
 
 
 @pytest.mark.parametrize("variant", ANY)
