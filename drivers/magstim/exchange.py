@@ -90,6 +90,8 @@ class Exchange:
         self.events: deque[DeviceEvent] = deque(maxlen=EVENTS_KEPT)
         self.fed_ns = self.asked_ns = clock.now_ns()
         self._given_up_ns: int | None = None
+        self._answers_open = 0
+        """How many answers that were given up may still come."""
 
     @property
     def dialect(self) -> Dialect:
@@ -122,7 +124,7 @@ class Exchange:
         self._decoder.feed(self.link.read(now_ns))
         late = self._decoder.clear()
         if late:
-            self._given_up_ns = None  # the late answer is here, or spoilt: none is open any more
+            self._answers_open = max(0, self._answers_open - 1)  # here, or spoilt by half of it
             self._log(Frame(now_ns, Direction.RECEIVED, late))
             words = f"{len(late)} bytes came too late to be an answer"
             self.events.append(DeviceNotice(now_ns, NoticeKind.LINK, words))
@@ -145,6 +147,7 @@ class Exchange:
             now_ns = self._clock.now_ns()
             if now_ns >= deadline_ns:
                 self._given_up_ns = self._oldest_open(sent_ns)
+                self._answers_open += 1
                 self._give_up(now_ns)
                 return None
             if heed_stop:
@@ -158,6 +161,8 @@ class Exchange:
         """Return when the oldest request was sent that this moment's answer can belong to."""
         given_up_ns = self._given_up_ns
         if given_up_ns is None or sent_ns - given_up_ns > LATEST_ANSWER_NS:
+            self._answers_open = 0
+        if given_up_ns is None or not self._answers_open:
             return sent_ns
         return given_up_ns
 
