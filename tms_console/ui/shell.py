@@ -5,6 +5,8 @@ Which pages there are is told to it; what they show is theirs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
@@ -47,6 +49,7 @@ class Shell(QMainWindow):
         super().__init__()
         self._bridge = bridge
         self._over: Over | None = None
+        self.nobody_looks: Callable[[], AbstractContextManager[object]] = nullcontext
         self._login_page = login_page
         self._pages: dict[str, Page] = {}
         self.setWindowTitle("TMS Console")
@@ -377,7 +380,8 @@ class Shell(QMainWindow):
         tokens = self._bridge.tokens
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            application.setStyleSheet(style_sheet(tokens))
+            with self.nobody_looks():
+                application.setStyleSheet(style_sheet(tokens))
         self.band.show_theme(tokens)
 
     def _take_icons(self) -> None:
