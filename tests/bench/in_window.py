@@ -200,10 +200,17 @@ def slots(file: Path, _times: int) -> dict[str, object]:
     qt.noting = False
     snapshot = bridge.link.view.snapshot
     inside.close()
+    dear: dict[str, list[float]] = {}
+    for one in qt.slots:
+        dear.setdefault(one.name, []).append(one.ms)
     by_cost = sorted(qt.slots, key=lambda one: one.ms, reverse=True)[:8]
     return {
         "ms": [one.ms for one in qt.slots],
         "worst": [f"{one.name} {one.ms:.1f}" for one in by_cost],
+        "most": [
+            f"{name}: {len(ms)} of {float(np.median(ms)):.1f} ms"
+            for name, ms in sorted(dear.items(), key=lambda one: -sum(one[1]))[:4]
+        ],
         "delivered": 0 if snapshot is None else snapshot.delivered,
     }
 

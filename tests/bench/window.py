@@ -180,6 +180,7 @@ def measure_thread(folder: Path) -> Iterator[Finding]:
         yield NotMeasured(SLOTS_GROUP, str(error))
         return
     note = f"{told['delivered']} pulses were delivered; the dearest: " + ", ".join(told["worst"])
+    note += "; most of the time went to " + ", ".join(told["most"])
     yield Line(SLOTS_GROUP, "receiver and event", "ms", Series.of(told["ms"]), SLOT_GOAL, note=note)
 
 

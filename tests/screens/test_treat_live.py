@@ -144,3 +144,10 @@ def test_nothing_given_yet_says_so() -> None:
     assert (live.evidence_words, live.late_p99_us) == ("none yet", None)
     mixed = replace(live, evidence=(("inferred", 2), ("reported", 1)))
     assert mixed.evidence_words == "2 inferred, 1 reported"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
+def test_the_99th_percentile_is_what_numpy_says(values: list[float]) -> None:
+    """Without what numpy imports for it when it is first asked, in the middle of a session."""
+    live = replace(Live(), late_us=np.array(values))
+    assert live.late_p99_us == pytest.approx(np.percentile(values, 99), rel=1e-9, abs=1e-6)

@@ -232,7 +232,13 @@ def strokes(at: Floats, low: float, high: NDArray[np.float64] | float) -> tuple[
 
 
 def _p99(values: Floats) -> float | None:
-    return float(np.percentile(values, 99)) if values.size else None
+    """Return what `numpy.percentile` does, which imports `numpy.ma` when it is first asked."""
+    if not values.size:
+        return None
+    below, part = divmod(99 * (values.size - 1), 100)
+    above = min(below + 1, values.size - 1)
+    placed = np.partition(values, (below, above))
+    return float(placed[below] + (placed[above] - placed[below]) * part / 100)
 
 
 def _newest(before: Floats, more: list[float]) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from tms_console.ui.fonts import find_marks, load_fonts
 from tms_console.ui.page import Page
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tms_console.ui.bridge import Bridge
 
 
+STYLED_AT_ONCE = 40
+"""Parts of a page, some milliseconds together."""
+
+
 def application(arguments: Sequence[str] = ()) -> QApplication:
     """Return the one application, with the program's fonts."""
     there = QApplication.instance()
@@ -29,6 +33,14 @@ def application(arguments: Sequence[str] = ()) -> QApplication:
     find_marks()
     made.setFont(load_fonts())
     return made
+
+
+def _styled(page: Page) -> Iterator[None]:
+    """Let the style sheet look at a page before it is shown, some of its parts at a time."""
+    for number, part in enumerate(page.findChildren(QWidget)):
+        part.ensurePolished()
+        if number % STYLED_AT_ONCE == 0:
+            yield
 
 
 class Window(QObject):
@@ -49,6 +61,7 @@ class Window(QObject):
         if there is not None:
             there.installEventFilter(self._keys)
         self.shell = Shell(bridge, LoginPage(bridge))
+        self.shell.nobody_looks = self._keys.aside
         if bridge.opened:
             for _ in self.complete():
                 pass
@@ -57,8 +70,10 @@ class Window(QObject):
         """Build the pages, one at each step, and then let people in; the record is open."""
         for page in page_classes():
             yield
-            self.shell.add_page(page(self.bridge))
+            made = page(self.bridge)
             yield
+            self.shell.add_page(made)
+            yield from _styled(made)
         self.shell.begin()
         self.bridge.link.open()
         self.bridge.read_ahead()

@@ -50,6 +50,31 @@ def words(text: str, role: str = "", state: str = "", *, wraps: bool = True) -> 
     return label
 
 
+class Steady(QLabel):
+    """A label whose words change all the time: it keeps its place, so nothing is laid out anew.
+
+    Qt lays out a whole page for each new text of a label, some milliseconds each time.  This one
+    has a fixed size, which grows when a text needs more and never shrinks.
+    """
+
+    def __init__(self, role: str = "", side: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        if role:
+            self.setProperty("role", role)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Show this in place of the last."""
+        if text == self.text():
+            return
+        super().setText(text)
+        self.ensurePolished()  # the style sheet's font decides what it needs
+        wanted = super().sizeHint().expandedTo(self.minimumSize())
+        if wanted != self.minimumSize():
+            self.setFixedSize(wanted)
+
+
 def set_state(label: QWidget, state: str) -> None:
     """Give a widget another state."""
     if label.property("state") != state:
@@ -173,15 +198,18 @@ class Answer(QLabel):
 class Fact(QWidget):
     """A label and its value on one line; the value may change and does not jump."""
 
-    def __init__(self, label: str, value: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, label: str, value: str = "", parent: QWidget | None = None, *, steady: bool = False
+    ) -> None:
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 2, 0, 2)
         row.addWidget(words(label, "muted", wraps=False))
         row.addStretch(1)
-        self.value = words(value, "strong")
-        self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.value, 2)
+        right = Qt.AlignmentFlag.AlignRight
+        self.value = Steady("strong", right) if steady else words(value, "strong")
+        self.value.setAlignment(right | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.value, 0 if steady else 2)
         self._label = label
         self.show_value(value)
 

@@ -5,6 +5,8 @@ Which pages there are is told to it; what they show is theirs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
@@ -48,6 +50,7 @@ class Shell(QMainWindow):
         self._bridge = bridge
         self._over: Over | None = None
         self._locked_on = ("", "")
+        self.nobody_looks: Callable[[], AbstractContextManager[object]] = nullcontext
         self._login_page = login_page
         self._pages: dict[str, Page] = {}
         self.setWindowTitle("TMS Console")
@@ -393,7 +396,8 @@ class Shell(QMainWindow):
         tokens = self._bridge.tokens
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            application.setStyleSheet(style_sheet(tokens))
+            with self.nobody_looks():
+                application.setStyleSheet(style_sheet(tokens))
         self.band.show_theme(tokens)
 
     def _take_icons(self) -> None:

@@ -7,9 +7,11 @@ come before the widgets, Enter and the wheel, is asked from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 
 from tms_console.ui.enter import press_by_enter
@@ -27,6 +29,23 @@ class StopKeys(QObject):
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let events pass unseen for a moment, while no session exists.
+
+        A new style sheet sends each part of the window some forty events, none of them a key, and
+        looking at each takes as long as the rest of it.
+        """
+        application = QCoreApplication.instance()
+        if application is None or self._bridge.running:
+            yield
+            return
+        application.removeEventFilter(self)
+        try:
+            yield
+        finally:
+            application.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Take Esc and F8 while a session exists."""

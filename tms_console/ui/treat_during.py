@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
@@ -29,7 +30,7 @@ from tms_console.screens.treat_live import Live, Raster
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.gauges import Ring, SessionStrip
 from tms_console.ui.icons import icon
-from tms_console.ui.parts import Card, Fact, button, rule, set_state, words
+from tms_console.ui.parts import Card, Fact, Steady, button, rule, set_state, words
 from tms_console.ui.raster import FULL, RasterPlot
 from tms_console.ui.theme import Tokens
 
@@ -90,9 +91,9 @@ class DuringPart(QWidget):
         row.setSpacing(28)
         self.ring = Ring(tokens)
         row.addWidget(self.ring)
-        self.word, self.left = words("", "state", wraps=False), words("", "huge", wraps=False)
-        self.ends, self.train = words("", "muted", wraps=False), words("", "title", wraps=False)
-        self.train_next = words("", "muted", wraps=False)
+        self.word, self.left = words("", "state", wraps=False), Steady("huge")
+        self.ends, self.train = Steady("muted"), Steady("title")
+        self.train_next = Steady("muted")
         self.set_to = words("", "huge", wraps=False)
         number = QHBoxLayout()
         number.setSpacing(8)
@@ -116,7 +117,7 @@ class DuringPart(QWidget):
         )
         grid.setRowStretch(0, 1)
         for at, (time, dose) in enumerate(lines, 1):
-            grid.addWidget(time, at, 0)
+            grid.addWidget(time, at, 0, Qt.AlignmentFlag.AlignLeft)
             if isinstance(dose, QHBoxLayout):
                 grid.addLayout(dose, at, 1)
             else:
@@ -152,12 +153,12 @@ class DuringPart(QWidget):
         facts.setFixedWidth(FACTS_PX)
         facts.body.setContentsMargins(16, 10, 16, 10)
         facts.body.setSpacing(1)
-        self.on_disk = Fact("Pulses on disk")
+        self.on_disk = Fact("Pulses on disk", steady=True)
         self.evidence = Fact("Evidence")
-        self.late = Fact("Train start late, p99")
-        self.spacing = Fact("Device spacing, p99")
+        self.late = Fact("Train start late, p99", steady=True)
+        self.spacing = Fact("Device spacing, p99", steady=True)
         self.coil = Fact("Coil")
-        self.heard = Fact("Last device reply")
+        self.heard = Fact("Last device reply", steady=True)
         lines = (self.on_disk, self.evidence, self.late, self.spacing, self.coil, self.heard)
         for one in lines:
             facts.add(one)
@@ -354,10 +355,10 @@ class DuringPart(QWidget):
             self.noted.emit(text)
 
 
-def _say(label: QWidget, text: str, state: str | None = None) -> None:
+def _say(label: QLabel, text: str, state: str | None = None) -> None:
     """Change a label only if it says something else: a repaint costs."""
-    if label.property("text") != text:
-        label.setProperty("text", text)
+    if label.text() != text:
+        label.setText(text)
     if state is not None:
         set_state(label, state)
 
