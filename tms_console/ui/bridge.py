@@ -83,6 +83,8 @@ class Bridge(QObject):
         self.worker = Worker(self)
         self.long_work = Worker(self)
         """For what takes long, such as a verification: it never holds up reading."""
+        self.computing = Worker(self)
+        """For what is computed while a person waits for it; it reads and writes no record."""
         self.closing = threading.Event()
         """Set when the window goes: long work asks it and gives up."""
         self.login: Login | None = None
@@ -216,3 +218,4 @@ class Bridge(QObject):
         self.link.close()
         self.worker.close()
         self.long_work.close()
+        self.computing.close()

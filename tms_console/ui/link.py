@@ -137,7 +137,7 @@ class DeliveryLink(QObject):
 
     @property
     def treated_uid(self) -> str:
-        """Whom the running session of treatment is for, "" if none runs; a rehearsal is nobody's.
+        """Whom the running session is for, "" if none runs; a rehearsal is nobody's.
 
         Not whom the pages show: somebody may look at another patient meanwhile.
         """
@@ -145,6 +145,15 @@ class DeliveryLink(QObject):
         if not self.view.running or order is None or order.start_order is None:
             return ""
         return str(json.loads(order.start_order.content)["patient_uid"])
+
+    @property
+    def treating(self) -> bool:
+        """True while a session of treatment runs; no rehearsal, and no search for a threshold."""
+        return (
+            self.view.running
+            and self.view.order is not None
+            and (self.view.order.kind == "treatment")
+        )
 
     @property
     def disarming(self) -> bool:

@@ -8,6 +8,7 @@ from tms_console.ui.pages.device import DevicePage
 from tms_console.ui.pages.patients import PatientsPage
 from tms_console.ui.pages.qa import QaPage
 from tms_console.ui.pages.records import RecordsPage
+from tms_console.ui.pages.threshold import ThresholdPage
 from tms_console.ui.pages.today import TodayPage
 from tms_console.ui.pages.treat import TreatPage
 
@@ -15,6 +16,7 @@ PAGES: list[type[Page]] = [
     TodayPage,
     PatientsPage,
     TreatPage,
+    ThresholdPage,
     ApprovalsPage,
     DevicePage,
     RecordsPage,
