@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from protocols.threshold import Answer, Finding
+from protocols.threshold import DEFAULT, Answer, Finding
 from tests.ui.decisions import OFFSCREEN
 from tests.ui.treating import PATIENCE_MS, Treating, treating
 from tests.ui.walking import Keyboard
@@ -47,6 +47,9 @@ class Finder:
         self.keys.work("Find the threshold")
         self.wait(lambda: self.page.stack.currentWidget() is before, "the list")
         demo.idle()
+        self.keys.to("Method")
+        self.keys.press(Qt.Key.Key_Home)
+        assert before.chosen_method is DEFAULT
         self.keys.work("Prepare")
         self.wait(before.start_button.isVisible, "the second step")
         self.keys.work("The patient stated this name", Qt.Key.Key_Space)
@@ -169,4 +172,4 @@ def test_a_search_that_esc_stopped_is_kept_and_marked(finder: Finder) -> None:
     assert len(series.log.given) == 1
     finder.keys.work("Done")
     finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.before, "the list")
-    assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]  # type: ignore[union-attr]
+    assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]

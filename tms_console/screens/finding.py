@@ -87,7 +87,8 @@ class FindingBefore:
         items: Everything that must be true.
         aim: Which threshold is looked for.
         method: The method that is proposed.
-        method_words: Why this method, "" for nothing to say.
+        method_words: What another method than the last one's means, "" without a last one.
+        same_method: The last one's method; None if there is none, or the console has it not.
         last: Label and value of the last threshold; () without one.
         last_value: Its value in %MSO, None without one.
         comparable: It was measured on the same muscle, side and coil, and seen alike.
@@ -103,6 +104,7 @@ class FindingBefore:
     aim: Aim
     method: MethodName
     method_words: str
+    same_method: MethodName | None
     last: tuple[tuple[str, str], ...]
     last_value: int | None
     comparable: bool
@@ -149,7 +151,7 @@ def finding_before(
     shown = preview_finding(trusted, wall, who, uid, aim)
     policy = shown.policy
     comparable = last is not None and _aim_of(last) == aim
-    method, told = _method(last if comparable else None)
+    same, told = _method(last if comparable else None)
     items = [_item(one) for one in shown.checks]
     items = [one for one in items if one.code != "order" or one.refuses]
     items.append(_device(trusted, asked))
@@ -168,8 +170,9 @@ def finding_before(
             )
         ),
         aim=aim,
-        method=method,
+        method=same or DEFAULT,
         method_words=told,
+        same_method=same,
         last=() if last is None else _last(last, wall, zone),
         last_value=None if last is None else last.measured.value_pct_mso,
         comparable=comparable,
@@ -219,15 +222,13 @@ def _aim_of(one: Threshold) -> Aim:
     return Aim(told.kind, told.muscle, told.side, told.coil, told.method.value)
 
 
-def _method(last: Threshold | None) -> tuple[MethodName, str]:
-    """Return the method that is proposed: the last one's, so that the two values compare."""
+def _method(last: Threshold | None) -> tuple[MethodName | None, str]:
+    """Return the last one's method, which is proposed so that the two values compare."""
     if last is None:
-        return DEFAULT, ""
-    named = {method.title: name for name, method in METHODS.items()}
+        return None, ""
     algorithm = last.measured.algorithm
-    if algorithm in named:
-        return named[algorithm], ""
-    return DEFAULT, (
+    named = {method.title: name for name, method in METHODS.items()}
+    return named.get(algorithm), (
         f"The last one was found by {algorithm}. A prescription that rests on it takes a value "
         "found otherwise only as a new version."
     )

@@ -123,6 +123,7 @@ class FindingBeforePart(QWidget):
         self.method_words = words("", "small", "warn")
         self.aim_answer = Answer()
         card.add(self.method_words, self.aim_answer)
+        self.method.activated.connect(self._look_at_method)
         for box in (self.kind, self.side, self.coil, self.seen):
             box.activated.connect(self._choose)
         if (typed := self.coil.lineEdit()) is not None:
@@ -179,8 +180,7 @@ class FindingBeforePart(QWidget):
             self._show_items(screen)
         if last is None or (last.patient_uid, last.aim) != (screen.patient_uid, screen.aim):
             self._show_aim(screen)
-        self.method_words.setText(screen.method_words)
-        self.method_words.setVisible(bool(screen.method_words))
+        self._look_at_method()
         facts: list[QWidget] = [Fact(*one) for one in screen.last]
         if not facts:
             facts = [words("No threshold is on record.", "muted")]
@@ -276,6 +276,15 @@ class FindingBeforePart(QWidget):
         self.prepare_button.setVisible(not prepared)
         self._look_at_ticks()
 
+    def _look_at_method(self) -> None:
+        """Say what another method than the last one's means."""
+        screen = self.screen_now
+        told = "" if screen is None else screen.method_words
+        if screen is not None and screen.same_method == self.chosen_method:
+            told = ""
+        self.method_words.setText(told)
+        self.method_words.setVisible(bool(told))
+
     def _look_at_ticks(self) -> None:
         self.start_button.setEnabled(self.name_tick.isChecked() and self.birth_tick.isChecked())
 
@@ -321,6 +330,8 @@ class FindingBeforePart(QWidget):
 def _combo(name: str, choices: list[tuple[str, object]]) -> QComboBox:
     made = QComboBox()
     made.setAccessibleName(name)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(8)
     for text, value in choices:
         made.addItem(text, value)
     return made

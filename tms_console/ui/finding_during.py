@@ -76,6 +76,7 @@ class FindingDuring(QWidget):
         self.word = words("", "state", wraps=False)
         self.hint = words("", "muted", wraps=False)
         self.last = words("", "small", wraps=False)
+        self.simulated = words("", "strong", "warn", wraps=False)
         self.set_to = words("", "huge", wraps=False)
         self.unit = words("% MSO", "title", wraps=False)
         self.unit.setContentsMargins(0, 0, 0, 9)
@@ -89,7 +90,12 @@ class FindingDuring(QWidget):
         what.setSpacing(3)
         what.addWidget(self.word)
         what.addWidget(self.hint)
-        what.addWidget(self.last)
+        said = QHBoxLayout()
+        said.setSpacing(16)
+        said.addWidget(self.last)
+        said.addWidget(self.simulated)
+        said.addStretch(1)
+        what.addLayout(said)
         what.addStretch(1)
         at = QVBoxLayout()
         at.setSpacing(0)
@@ -132,7 +138,7 @@ class FindingDuring(QWidget):
         self.legend = words(
             "● moved   ○ did not move   ✕ can't tell   │ estimate with its 95 % interval", "small"
         )
-        card.add(self.legend)
+        card.add(self.legend, words(OWN_BUTTON, "small"))
         return card
 
     def _search_side(self) -> QWidget:
@@ -192,10 +198,11 @@ class FindingDuring(QWidget):
         self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
         self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
         self.stop_button.setIconSize(QSize(22, 22))
+        self.stop_button.setMinimumHeight(64)
         self.stimulate = button(
             "Stimulate   S", self.stimulate_pressed.emit, "primary", "Stimulate (S)"
         )
-        self.stimulate.setMinimumHeight(56)
+        self.stimulate.setMinimumHeight(50)
         self.stimulate.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # by its own key, or the mouse
         self.wait = words("", "small", wraps=False)
         self.wait.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -217,12 +224,13 @@ class FindingDuring(QWidget):
 
     def _answer(self, text: str, name: str, seen: Answer) -> QPushButton:
         made = button(text, partial(self.answered.emit, seen), "", name)
-        made.setMinimumHeight(46)
+        made.setMinimumHeight(40)
         return made
 
     def _decision(self) -> Card:
-        self.decision = Card("Finish")
-        self.decision.body.setContentsMargins(14, 10, 14, 12)
+        self.decision = Card()
+        self.decision.setAccessibleName("Finish")
+        self.decision.body.setContentsMargins(14, 10, 14, 10)
         self.accept = button("Accept", self.accept_pressed.emit, "primary")
         self.reason = QLineEdit()
         self.reason.setPlaceholderText("Why it is rejected")
@@ -234,24 +242,27 @@ class FindingDuring(QWidget):
         row.setSpacing(6)
         row.addWidget(self.reason, 1)
         row.addWidget(self.reject)
-        self.decision.add(self.accept)
+        first = QHBoxLayout()
+        first.setSpacing(6)
+        self.seizure = button("Seizure", self.seizure_pressed.emit, "tap-bad", "Seizure: stop now")
+        self.seizure.setFixedWidth(84)
+        first.addWidget(self.accept, 1)
+        first.addWidget(self.seizure)
+        self.decision.body.addLayout(first)
         self.decision.body.addLayout(row)
         return self.decision
 
     def _session(self) -> Card:
-        card = Card("This series")
-        card.body.setContentsMargins(14, 10, 14, 10)
+        card = Card()
+        card.setAccessibleName("This series")
+        card.body.setContentsMargins(14, 8, 14, 8)
         card.body.setSpacing(1)
         self.aim, self.method = words("", "small"), Fact("Method")
         self.coil, self.heard = Fact("Coil"), Fact("Last device reply")
         card.add(self.aim, rule(), self.method, rule(), self.coil, rule(), self.heard)
-        self.simulated = words("", "small", "warn")
-        card.add(self.simulated)
+        self.told = words("", "small", "warn")
+        card.add(self.told)
         card.body.addStretch(1)
-        card.add(words(OWN_BUTTON, "small"))
-        self.seizure = button("Seizure", self.seizure_pressed.emit, "tap-bad", "Seizure: stop now")
-        self.told = words("", "small")
-        card.add(self.told, self.seizure)
         return card
 
     def _keys(self) -> None:

@@ -5,6 +5,7 @@ It draws what it is given: nothing here is computed but places on the screen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -158,12 +159,17 @@ class CurvePlot(QWidget):
         """Moved above, full; did not move below, open; can't tell in the middle, a cross."""
         tokens = self._tokens
         heaped: dict[tuple[int, Answer], int] = {}
+        tallest = max(
+            Counter((one.intensity_pct_mso, one.answer) for one in self._series).values(), default=1
+        )
+        room = 0.42 * (self.height() - TOP_PX - BOTTOM_PX)
+        apart = min(2 * DOT_PX + 1, room / tallest)
         for number, one in enumerate(self._series, 1):
             key = (one.intensity_pct_mso, one.answer)
             heap, heaped[key] = heaped.get(key, 0), heaped.get(key, 0) + 1
             newest = number == len(self._series)
             middle = at(float(one.intensity_pct_mso), _HEIGHTS[one.answer])
-            away = heap * (2 * DOT_PX + 1)
+            away = heap * apart
             middle += QPointF(0, away if one.answer is Answer.MOVED else -away)
             colour = QColor(tokens.good if one.answer is Answer.MOVED else tokens.note)
             painter.setPen(QPen(QColor(tokens.text) if newest else colour, 2))

@@ -36,6 +36,8 @@ from tms_console.ui.treat_left_over import LeftOver, said_loudly
 NOT_READY = "The delivering process is not ready yet. Try again in a moment."
 ANOTHER_PATIENT = "Another patient was chosen meanwhile. Look at the list again."
 LOOK_AGAIN_MS = 30_000
+LOOK_SOON_MS = 1_000
+"""While nothing but the shortest interval is waited for."""
 
 
 class ThresholdPage(Page):
@@ -201,6 +203,9 @@ class ThresholdPage(Page):
             return
         self.before.show_screen(screen)
         self._show(self.before)
+        soon = any(one.code == "interval" and one.refuses for one in screen.items)
+        if self._shown:
+            self._again.start(LOOK_SOON_MS if soon else LOOK_AGAIN_MS)
 
     # Before
 
