@@ -161,6 +161,10 @@ class Record:
         """Get an integer or null."""
         return None if self._get(name) is None else self.integer(name)
 
+    def is_null(self, name: str) -> bool:
+        """Return True if the field is there and null."""
+        return name in self and self._get(name) is None
+
     def boolean(self, name: str) -> bool:
         """Get true or false."""
         value = self._get(name)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from protocols.finding_log import Placed
+from protocols.threshold import Answer
 from tests.accounts.people import make_clinic
-from tests.delivery.treatments import A_GOOD_DAY, EARS, EXTRA, RIGHT_PERSON
+from tests.delivery.treatments import A_GOOD_DAY, EARS, EXTRA, NO_SCREENING, RIGHT_PERSON
 from tms_console.accounts.login import log_in
 from tms_console.accounts.roles import Role
 from tms_console.accounts.station import open_station
@@ -34,6 +36,7 @@ from tms_console.ui.pages.device import DevicePage
 from tms_console.ui.pages.patients import PatientsPage
 from tms_console.ui.pages.qa import QaPage
 from tms_console.ui.pages.records import AUDIT, CHECKS, RecordsPage
+from tms_console.ui.pages.threshold import ThresholdPage
 from tms_console.ui.pages.today import DayRow
 from tms_console.ui.pages.treat import TreatPage
 from tms_console.ui.theme import THEMES
@@ -46,6 +49,7 @@ STEP_MS = 50
 SETTLED_MS = 120
 CHECKS_OF_TODAY = {"daily": A_GOOD_DAY, "ears": EARS, "identity": RIGHT_PERSON, "extra": EXTRA}
 MAGPRO = EmulatorOrder(name="magpro")
+FAST = EmulatorOrder(name="magpro", virtual=True, seed=5)
 
 
 @dataclass
@@ -128,6 +132,8 @@ def take(database: Path, look: Look, only: tuple[str, ...], out: Path) -> None:
                 scene(studio)
         if studio.wants("treat") or studio.wants("running"):
             _sessions(studio)
+        if studio.wants("threshold"):
+            _threshold(studio)
     if not only or any(one.startswith("empty") for one in only):
         _empty(database.parent.parent / "empty", look, only, out)
 
@@ -294,6 +300,89 @@ def _qa(studio: Studio) -> None:
     page.run_button.click()
     studio.wait(lambda: page.result is not None)
     studio.save("qa-run")
+
+
+# A search for a threshold
+
+
+def _threshold(studio: Studio) -> None:
+    """Look for a threshold: list, second step, hotspot, method, result, and an aborted one."""
+    studio.log_in(TECHNICIAN)
+    studio.bridge.set_device(ChosenDevice(FAST, "MagPro X100", simulated=True))
+    studio.choose("Rivera")
+    page = studio.page("threshold")
+    assert isinstance(page, ThresholdPage)
+    studio.save("threshold-due")
+    _search(studio, page, aborted=True)
+    studio.save("threshold-aborted")
+    page.put_aside()
+    studio.settle()
+    studio.save("threshold-ready")
+    _search(studio, page, aborted=False)
+    studio.save("threshold-found")
+    page.put_aside()
+    studio.settle()
+    studio.bridge.set_device(ChosenDevice(MAGPRO, "MagPro X100", simulated=True))
+
+
+def _search(studio: Studio, page: ThresholdPage, *, aborted: bool) -> None:
+    """Search the hotspot, then let the simulated patient answer to the end, or stop."""
+    login, running = studio.bridge.login, page.running
+    assert login is not None
+    for form_id in ("identity", "ears", "screening"):
+        answers = NO_SCREENING if form_id == "screening" else CHECKS_OF_TODAY[form_id]
+        filling = Filling(form_id, answers)
+        fill_in(studio.bridge.station, login, studio.bridge.patient_uid, filling)
+    studio.page("threshold")
+    page.before.method.setCurrentIndex(0)
+    page.before.method.activated.emit(0)
+    page.prepare()
+    studio.wait(page.before.start_button.isVisible)
+    if not aborted:
+        studio.save("threshold-who")
+    page.before.name_tick.click()
+    page.before.birth_tick.click()
+    studio.wait(lambda: studio.bridge.link.challenge is not None)
+    page.start()
+    studio.wait(lambda: studio.bridge.link.running)
+    places = (Placed(0, 0), Placed(1, 0), Placed(1, 1), Placed(0, 1), Placed(-1, 0), Placed(0, 0))
+    for number, place in enumerate(places):
+        studio.wait(lambda: running.screen_now is not None and running.screen_now.can_move)
+        running.place(place)
+        if number < 2:
+            running.move_intensity(5)
+        _stimulus(studio, page)
+        if number == 3 and not aborted:
+            studio.save("threshold-answer")
+        running.answer(running.seen or Answer.UNCLEAR)
+        if aborted and number == 1:
+            studio.bridge.link.stop("Esc was pressed")
+            studio.wait(lambda: not studio.bridge.link.running)
+            studio.settle()
+            return
+    studio.save("threshold-hotspot")
+    running.begin_method()
+    while running.standing is None or not running.standing.finished:
+        studio.wait(lambda: running.standing is not None)
+        if running.standing is not None and running.standing.finished:
+            break
+        _stimulus(studio, page)
+        running.answer(running.seen or Answer.UNCLEAR)
+        if len(running.log.series) == 6:
+            studio.wait(lambda: running.standing is not None)
+            studio.save("threshold-running")
+    studio.wait(lambda: running.screen_now is not None and running.screen_now.value is not None)
+    studio.save("threshold-finished")
+    running.accept()
+    studio.wait(lambda: not studio.bridge.link.running)
+    studio.settle()
+
+
+def _stimulus(studio: Studio, page: ThresholdPage) -> None:
+    running = page.running
+    studio.wait(lambda: running.screen_now is not None and running.screen_now.can_stimulate)
+    running.stimulate()
+    studio.wait(lambda: running.seen is not None and running.log.waits_for_answer)
 
 
 # Sessions

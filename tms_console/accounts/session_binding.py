@@ -67,6 +67,8 @@ def unbound(session: OldSession, record: Signatures) -> Iterator[str]:
         yield f"it rests on {name}, which is not what was signed for it"
     if session.begun.get("kind") == "treatment" and authority.kind is not RecordKind.PRESCRIPTION:
         yield f"it is a treatment and rests on {name}; only a prescription allows one"
+    if session.begun.get("kind") == "threshold" and authority.kind is not RecordKind.POLICY:
+        yield f"it looks for a threshold and rests on {name}; only a policy allows that"
     yield from _approval(session, record, authority)
     yield from _order(session, record, authority)
 
@@ -160,7 +162,7 @@ def _order(session: OldSession, record: Signatures, authority: StoredRecord) -> 
         "authority_uid": ordered.authority_uid,
         "authority_digest": ordered.authority_digest,
         "technician_uid": order.read.technician.user_uid,
-        "threshold_uid": ordered.threshold_uids[0],
+        "threshold_uid": ordered.threshold_uids[0] if ordered.threshold_uids else None,
     }
     for member, value in stated.items():
         if session.begun.get(member) != value:

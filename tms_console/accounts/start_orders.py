@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
+from protocols.canonical import JsonValue, Record
 from protocols.exact import parse_ratio, ratio_text
+from protocols.finding_content import Aim
 from tms_console.accounts.book import Book, Enrolment
 from tms_console.accounts.errors import BadStatement
 from tms_console.accounts.login import Login
@@ -32,11 +35,12 @@ class Ordered:
     """What is ordered.
 
     Attributes:
-        authority_uid: The prescription, this version of it.
+        authority_uid: The prescription, or the clinic's policy, this version of it.
         authority_digest: Its digest, as the technician saw it.
         patient_uid: For whom.
-        threshold_uids: The threshold that each block's dose rests on, in the order of the blocks.
-        session_number: Which session of the course, from 1.
+        threshold_uids: The threshold that each block's dose rests on, in the order of the blocks;
+            () exactly in a search for a threshold.
+        session_number: Which session of the course, from 1; 1 in a search for a threshold.
         session_uid: From the delivering process.
         nonce: From the delivering process, 64 hexadecimal digits.
         today_pct_mt: Percentage of each block for today, inside the signed ramp over the first
@@ -44,6 +48,7 @@ class Ordered:
         pre_step: The pre-step that was done, None if none is prescribed.
         stated_coil: Which coil is connected, by the technician's word; None if the stimulator
             names it.
+        aim: Which threshold is looked for, under the policy; None for a treatment.
     """
 
     authority_uid: str
@@ -56,6 +61,7 @@ class Ordered:
     today_pct_mt: tuple[Fraction, ...] | None = None
     pre_step: str | None = None
     stated_coil: str | None = None
+    aim: Aim | None = None
 
     def canonical(self) -> dict[str, Json]:
         """Return it as JSON values; a coil that nobody stated is left out."""
@@ -67,7 +73,7 @@ class Ordered:
             "authority_uid": self.authority_uid,
             "authority_digest": self.authority_digest,
             "patient_uid": self.patient_uid,
-            "threshold_uid": self.threshold_uids[0],
+            "threshold_uid": self.threshold_uids[0] if self.threshold_uids else None,
             "threshold_uids": list(self.threshold_uids),
             "session_number": self.session_number,
             "session_uid": self.session_uid,
@@ -75,6 +81,7 @@ class Ordered:
             "today_pct_mt": None if today is None else [ratio_text(one) for one in today],
             "pre_step": self.pre_step,
             **stated,
+            **({} if self.aim is None else {"finding": self.aim.canonical()}),
         }
 
 
@@ -136,7 +143,9 @@ def read_start_order(record: StoredRecord, book: Book) -> StartOrder:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise BadStatement(f"{name}: session_number is {number!r}, not a number from 1 on")
     thresholds = _texts(record, values.get("threshold_uids"))
-    if not thresholds or thresholds[0] != text_of(record, "threshold_uid"):
+    aim = _aim(record)
+    named = () if values.get("threshold_uid") is None else (text_of(record, "threshold_uid"),)
+    if thresholds[:1] != named or bool(thresholds) == (aim is not None):
         raise BadStatement(f"{name}: it names no threshold, or two that disagree")
     try:
         percent = None if today is None else tuple(map(parse_ratio, _texts(record, today)))
@@ -153,8 +162,19 @@ def read_start_order(record: StoredRecord, book: Book) -> StartOrder:
         today_pct_mt=percent,
         pre_step=optional_text_of(record, "pre_step"),
         stated_coil=text_of(record, "stated_coil") if "stated_coil" in record.values else None,
+        aim=aim,
     )
     return StartOrder(record.uid, ordered, technician, text_of(record, "at"))
+
+
+def _aim(record: StoredRecord) -> Aim | None:
+    """Return which threshold is looked for, None in the order of a treatment."""
+    if "finding" not in record.values:
+        return None
+    try:
+        return Aim.from_record(Record(cast("JsonValue", record.values["finding"])))
+    except ValueError as error:
+        raise BadStatement(f"start_order {record.uid}: finding: {error}") from error
 
 
 def _texts(record: StoredRecord, value: Json) -> tuple[str, ...]:

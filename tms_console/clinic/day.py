@@ -33,6 +33,7 @@ __all__ = [
     "course",
     "had",
     "local_day",
+    "medication_changed",
     "require_session_of",
     "sessions_since",
     "sittings",
@@ -223,7 +224,7 @@ def changed_since_last(trusted: Trusted, today: Today, time_zone: str) -> Change
         or not _same(before.values.get("session"), now.values.get("session"))
         or not _same(order.get("today_pct_mt"), percent),
         threshold=not _same(order.get("threshold_uids"), list(today.threshold_uids)),
-        medication=_medication_changed(trusted, today.patient_uid, last.seq),
+        medication=medication_changed(trusted, today.patient_uid, last.seq),
     )
 
 
@@ -241,19 +242,19 @@ def require_session_of(trusted: Trusted, patient_uid: str, session_uid: str) -> 
     return session
 
 
-def _medication_changed(trusted: Trusted, patient_uid: str, seq: int) -> bool:
+def medication_changed(trusted: Trusted, patient_uid: str, seq: int) -> bool:
     """Return whether the patient's medications, or what was said of them, changed since a place."""
     then = patient_at(trusted, patient_uid, seq)
     now = patient_at(trusted, patient_uid, trusted.head.seq + 1)
     if then is None or now is None or then.details.medications != now.details.medications:
         return True
     return any(
-        record.seq > seq and _says_medication_changed(record.values.get("answers"))
+        record.seq > seq and _saysmedication_changed(record.values.get("answers"))
         for record in trusted.records(RecordKind.FORM_ANSWERS, patient_uid=patient_uid)
     )
 
 
-def _says_medication_changed(answers: Json) -> bool:
+def _saysmedication_changed(answers: Json) -> bool:
     return isinstance(answers, dict) and answers.get("medication_change") is True
 
 

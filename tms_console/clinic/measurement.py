@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Self, cast
 
 from protocols.canonical import ContentError, Record, check_range, check_uid
 from protocols.dose import HIGHEST_PCT_MSO
 from protocols.measured import ThresholdReference
 from protocols.terms import Side, ThresholdKind
+from protocols.threshold import Settings
 from tms_console.clinic.entries import check_line, check_note
 from tms_console.records.canonical import Json
 
@@ -33,12 +34,12 @@ class Stimulus:
 
     Attributes:
         intensity_pct_mso: What was delivered, in % of maximum stimulator output.
-        answered: True if the muscle answered.
+        answered: True if the muscle answered, None if nobody could tell.
         pulse: Its number in the session, None if it was not delivered by this console.
     """
 
     intensity_pct_mso: int
-    answered: bool
+    answered: bool | None
     pulse: int | None = None
 
     def __post_init__(self) -> None:
@@ -58,8 +59,58 @@ class Stimulus:
         with record:
             return cls(
                 record.integer("intensity_pct_mso"),
-                record.boolean("answered"),
+                None if record.is_null("answered") else record.boolean("answered"),
                 record.integer("pulse") if "pulse" in record else None,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How the console found a value: enough to replay the series to the very same numbers.
+
+    Attributes:
+        settings: By which numbers the threshold was looked for.
+        estimate: The estimate in %MSO, as the shortest text that is this number again.
+        low: Lower end of the 95 % interval, likewise.
+        high: Upper end.
+        place: Column and row of the hotspot on the grid of the search.
+        given: Stimuli of the whole session, the search for the hotspot with them.
+        taken_back: Answers that were taken back.
+    """
+
+    settings: Settings
+    estimate: str
+    low: str
+    high: str
+    place: tuple[int, int]
+    given: int
+    taken_back: int
+
+    def canonical(self) -> dict[str, Json]:
+        """Return it as JSON values."""
+        return {
+            "settings": cast("Json", self.settings.canonical()),
+            "estimate": self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "column": self.place[0],
+            "row": self.place[1],
+            "given": self.given,
+            "taken_back": self.taken_back,
+        }
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self:
+        """Return what the JSON values state."""
+        with record:
+            return cls(
+                settings=Settings.from_record(record.record("settings")),
+                estimate=record.text("estimate"),
+                low=record.text("low"),
+                high=record.text("high"),
+                place=(record.integer("column"), record.integer("row")),
+                given=record.integer("given"),
+                taken_back=record.integer("taken_back"),
             )
 
 
@@ -80,6 +131,7 @@ class Measurement:
         session_uid: The session in which the stimuli were delivered, None if not by this console.
         stimuli: Every stimulus and its answer, in order; empty if they were not noted.
         note: What else is to be said.
+        found: How the console found it; None for a value that somebody entered.
     """
 
     patient_uid: str
@@ -94,6 +146,7 @@ class Measurement:
     session_uid: str | None = None
     stimuli: tuple[Stimulus, ...] = ()
     note: str = ""
+    found: Found | None = None
 
     def __post_init__(self) -> None:
         """Raise ContentError unless such a threshold can have been measured."""
@@ -139,6 +192,7 @@ class Measurement:
             "session_uid": self.session_uid,
             "stimuli": [one.canonical() for one in self.stimuli],
             "note": self.note,
+            **({} if self.found is None else {"found": self.found.canonical()}),
         }
 
     @classmethod
@@ -157,4 +211,5 @@ class Measurement:
             session_uid=record.optional_text("session_uid"),
             stimuli=tuple(map(Stimulus.from_record, record.records("stimuli"))),
             note=record.text("note"),
+            found=Found.from_record(record.record("found")) if "found" in record else None,
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from protocols.deliverable import Content
 from protocols.prescription import SessionContent
 from tms_console.delivery.gate import Answer, CheckResult, CoilStated
 from tms_console.records.clinical import AddRecord
@@ -47,7 +48,7 @@ class Authority(Protocol):
         ...
 
     @property
-    def content(self) -> SessionContent:
+    def content(self) -> Content:
         """What is delivered."""
         ...
 

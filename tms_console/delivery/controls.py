@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 
+from protocols.finding_log import Entry
 from tms_console.clinic.adverse_event import AdverseEvent
 from tms_console.delivery.states import (
     Event,
@@ -55,7 +56,33 @@ class Report:
     event: AdverseEvent
 
 
-Order = Event | GoOn | Remark | Report
+@dataclass(frozen=True, slots=True)
+class GiveOne:
+    """Somebody wants one stimulus of a search for a threshold, now.
+
+    Attributes:
+        stimulus: Which, from 1, as they saw it.
+        intensity_pct_mso: At what, as they saw it.
+    """
+
+    stimulus: int
+    intensity_pct_mso: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something was said in a search for a threshold, such as an answer.
+
+    Attributes:
+        entry: It.
+        actor: Who said it.
+    """
+
+    entry: Entry
+    actor: str
+
+
+Order = Event | GoOn | Remark | Report | GiveOne | Said
 
 
 class Controls:
@@ -67,7 +94,7 @@ class Controls:
         self._over = False
         self._halted = False
         self._acknowledged = False
-        self._arrived = threading.Event()
+        self._something = threading.Event()
 
     # Called from any thread
 
@@ -94,6 +121,17 @@ class Controls:
     def set_intensity(self, intensity_pct_mso: int, block: int) -> None:
         """Move the intensity of the block that was meant, from the next train on."""
         self._orders.append(IntensityPressed(intensity_pct_mso, block))
+        self._something.set()
+
+    def give_one(self, stimulus: int, intensity_pct_mso: int) -> None:
+        """Give one stimulus of a search for a threshold, if it is the next and may be given."""
+        self._orders.append(GiveOne(stimulus, intensity_pct_mso))
+        self._something.set()
+
+    def say(self, entry: Entry, actor: str) -> None:
+        """Put something that was said in a search for a threshold on record."""
+        self._orders.append(Said(entry, actor))
+        self._something.set()
 
     def remark(self, kind: EventKind, detail: str, actor: str) -> bool:
         """Put something on record; return False if the session takes nothing any more."""
@@ -122,7 +160,7 @@ class Controls:
         else:
             self._orders.appendleft(order)
         self._halted = True
-        self._arrived.set()
+        self._something.set()
 
     # Called from the session's thread
 
@@ -134,6 +172,11 @@ class Controls:
     def stop_requested(self) -> bool:
         """What the driver asks: must it stop what it is doing now?"""
         return self._halted and not self._acknowledged
+
+    def wait(self, longest_s: float) -> None:
+        """Wait in real time for an order, where a virtual clock must stand still for a person."""
+        self._something.wait(longest_s)
+        self._something.clear()
 
     def acknowledge(self) -> None:
         """The session is ending: from here on the driver only disarms and listens."""

@@ -179,16 +179,38 @@ TREATMENT_CODES = frozenset(
 )
 """What must have been answered, each by name, before a treatment can pass."""
 
+FINDING_CODES = frozenset(
+    {
+        "record",
+        "restore",
+        "order",
+        "policy",
+        "finder",
+        "first threshold",
+        "screening",
+        "identity",
+        "ears",
+        "hold",
+        "day",
+        "interval",
+    }
+)
+"""The same before the search for a threshold."""
+
 
 def _authority(facts: SessionFacts) -> CheckResult:
     """Whether every question was asked that such a session needs; one left out is a refusal."""
-    needed = {"rehearsal": REHEARSAL_CODES, "treatment": TREATMENT_CODES}.get(facts.kind)
+    needed = {
+        "rehearsal": REHEARSAL_CODES,
+        "treatment": TREATMENT_CODES,
+        "threshold": FINDING_CODES,
+    }.get(facts.kind)
     if needed is None:
         return CheckResult(
             "authority",
             Answer.REFUSED,
             f"This is a {facts.kind}.",
-            "Only rehearsals and treatments can be run in this version.",
+            "Only rehearsals, treatments and searches for a threshold can be run.",
         )
     missing = needed - {one.code for one in facts.people}
     return result(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from protocols.course_rules import GivenSession
 from protocols.policy import Policy
@@ -62,6 +63,8 @@ class DayFact:
         resuming: This session goes on from one that is counted already.
         given_in_chain: Pulses of the sessions that it goes on from.
         another_since: A session was given after the one that this goes on from.
+        finding_pulses: Single stimuli of today that looked for a threshold: they count against
+            the policy's pulses a day, and not against a course's, which speak of treatment.
     """
 
     given: tuple[GivenSession, ...] = ()
@@ -69,11 +72,41 @@ class DayFact:
     resuming: bool = False
     given_in_chain: int = 0
     another_since: bool = False
+    finding_pulses: int = 0
 
     @property
     def last_ended_at(self) -> datetime | None:
         """When the last session ended, None if there was none."""
         return max((one.ended_at for one in self.given), default=None)
+
+
+class AskedFacts(Protocol):
+    """What is asked of a patient before anything is given, treatment or single stimuli."""
+
+    @property
+    def now(self) -> datetime:
+        """Wall time in the time zone of the policy."""
+        ...
+
+    @property
+    def restore(self) -> str:
+        """Why an older copy that was put back is not accounted for yet, "" if it is."""
+        ...
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy in force, None if there is none."""
+        ...
+
+    @property
+    def screening(self) -> FormFact:
+        """The screening."""
+        ...
+
+    @property
+    def day(self) -> DayFact:
+        """What the patient had."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ class Giver:
                 check_train(train_facts(self._may, shot, check.intensity_pct_mso, status, given))
             )
             changed = check.intensity_pct_mso != self._listener.set_to
-            if shot.opens_train or changed or not self._listener.armed:  # disarmed by a pause
+            stands = self._plan.on_demand and not changed  # set and read back in the wait before
+            if not stands and (shot.opens_train or changed or not self._listener.armed):
                 timing = TrainTiming.HOST if shot.host_timed else TrainTiming.DEVICE
                 train = shot.scheduled.train
                 self._stimulator.configure(TrainSettings(train, check.intensity_pct_mso, timing))

@@ -27,9 +27,12 @@ from drivers.simulator.proof import Proof
 from protocols.canonical import canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
 from protocols.pattern import Train
+from protocols.prescription import SessionContent
 from tms_console.accounts.envelope import envelope_of
 from tms_console.delivery.authorised import Authorised
 from tms_console.delivery.authority import Authority
+from tms_console.delivery.finding_authority import FindingAuthority
+from tms_console.delivery.finding_runner import FindingRunner
 from tms_console.delivery.gate import (
     CheckResult,
     GateRefused,
@@ -40,7 +43,14 @@ from tms_console.delivery.gate import (
 from tms_console.delivery.journal import AUTHORITY, FrameBuffer, Journal
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.place import CannotBegin, Place
-from tms_console.delivery.plan import NotPlannable, Plan, is_host_timed, plan_session, resumed_plan
+from tms_console.delivery.plan import (
+    NotPlannable,
+    Plan,
+    is_host_timed,
+    plan_on_demand,
+    plan_session,
+    resumed_plan,
+)
 from tms_console.delivery.realtime import garbage_kept, realtime_thread, sleep_inhibited
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.runner import Joined, SessionRunner
@@ -162,6 +172,8 @@ class Opened:
         """
         capabilities = self._stimulator.capabilities
         try:
+            if isinstance(self._authority, FindingAuthority):
+                return plan_on_demand(self._content, arming_s=capabilities.arming_s)
             plan = plan_session(
                 self._content,
                 waits_between_blocks=False,
@@ -233,6 +245,8 @@ class Opened:
 
     def _findings(self) -> tuple[Finding, ...]:
         """Review the content against the published limits and this very stimulator."""
+        if not isinstance(self._content, SessionContent):
+            return ()  # single stimuli inside the policy: no table speaks of them
         device = self._stimulator.capabilities
         limits = DeliverableLimits(max(1, device.min_pct_mso), device.max_pct_mso, device.refusal)
         return review(self._content, limits, None)
@@ -286,6 +300,8 @@ class Opened:
             publish=self._around.publish,
         )
         runner = SessionRunner(authorised, joined)
+        if isinstance(self._authority, FindingAuthority):
+            runner = FindingRunner(authorised, joined, self._authority)
         ended = runner.run()
         return _Ran(ended.state, ended.reason, runner.closed_on_record)
 

@@ -73,8 +73,8 @@ class SessionOrder:
 
     Attributes:
         kind: The kind of session.
-        content: The canonical form of a rehearsal's content; None for a treatment, whose
-            prescription the delivering process reads from the record itself.
+        content: The canonical form of a rehearsal's content; None for a treatment or a search for
+            a threshold, which the delivering process reads from the record itself.
         digest: The digest of the authority, as it was authorised.
         authority_uid: The uid of the authority.
         database: Path of the database.
@@ -84,7 +84,7 @@ class SessionOrder:
         start_order: The technician's signed order; None exactly for a rehearsal.
     """
 
-    kind: Literal["rehearsal", "treatment"]
+    kind: Literal["rehearsal", "treatment", "threshold"]
     content: JsonValue = None
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     authority_uid: str
@@ -102,6 +102,8 @@ class SessionOrder:
             return
         order = self.start_order
         if order is None or order.kind is not RecordKind.START_ORDER:
-            raise ValueError("a treatment needs a technician's signed start order")
+            raise ValueError(f"a {self.kind} needs a technician's signed start order")
         if self.content is not None:
-            raise ValueError("the content of a treatment is read from the record, not sent")
+            raise ValueError(f"the content of a {self.kind} is read from the record, not sent")
+        if self.kind == "threshold" and self.resumes_uid is not None:
+            raise ValueError("a series that ended is not gone on with: another is begun")

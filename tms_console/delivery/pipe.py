@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tms_console.delivery.order import Challenge, SessionOrder
@@ -83,6 +83,34 @@ class SetIntensity:
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
+class GiveStimulus:
+    """Give one stimulus of a search for a threshold.
+
+    Attributes:
+        stimulus: Which, from 1: an order that comes twice gives one.
+        intensity_pct_mso: At what, as whoever pressed saw it.
+    """
+
+    stimulus: int
+    intensity_pct_mso: int
+    do: Literal["give_stimulus"] = "give_stimulus"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
+class SayInFinding:
+    """Put on record what was said in a search for a threshold.
+
+    Attributes:
+        entry: It, as `protocols.finding_log.entry_json` makes it.
+        actor: Who said it.
+    """
+
+    entry: JsonValue
+    actor: str
+    do: Literal["say_in_finding"] = "say_in_finding"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class PutOnRecord:
     """Put a note or an adverse event on record."""
 
@@ -110,7 +138,8 @@ class PutAdverseEvent:
 
 
 ToRecord = PutOnRecord | PutAdverseEvent
-Command = Start | Beat | Pause | Resume | Stop | SetIntensity | ToRecord | ProbeCommand
+Finding = GiveStimulus | SayInFinding
+Command = Start | Beat | Pause | Resume | Stop | SetIntensity | Finding | ToRecord | ProbeCommand
 
 
 # From the delivering process --------------------------------------------------------------------

@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.deliverable import Content
 from protocols.dose import ramp_intensity
 from protocols.pattern import Ramp, Train
-from protocols.prescription import SessionContent
 from protocols.schedule import ScheduledTrain
 
 HOST_TIMED_UP_TO_HZ = Fraction(1)
@@ -116,6 +116,9 @@ PULSE_LEAD = Lead(checking_ns=400_000_000, arming_ns=100_000_000)
 HOST_LEAD_NS = 250_000_000
 """What the console itself takes before a train: commits, and a machine that is busy."""
 
+DEMAND_CHECK_NS = 300_000_000
+"""From an order for one stimulus on: one query of 80 ms, a counter, and the gate's look."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
@@ -134,6 +137,8 @@ class Plan:
         waits_between_blocks: True if somebody must say that the coil has been moved.
         lead: How long before a train its preparations begin.
         pulse_lead: The same for the pulses of a train that the host times, but the first.
+        on_demand: Each shot waits, disarmed, for an order of its own; the last is never given:
+            it is what the session waits before once as many as allowed were.
     """
 
     shots: tuple[Shot, ...]
@@ -148,6 +153,7 @@ class Plan:
     pulse_lead: Lead
     given_before: int = 0
     not_before_unix_ns: int = 0
+    on_demand: bool = False
 
     def lead_of(self, shot: int) -> Lead:
         """Return how long before a shot its preparations begin."""
@@ -183,7 +189,7 @@ def is_host_timed(train: Train) -> bool:
 
 
 def plan_session(
-    content: SessionContent,
+    content: Content,
     *,
     waits_between_blocks: bool,
     checking_s: float,
@@ -224,16 +230,7 @@ def plan_session(
     _require_rests(shots, lead)
     return Plan(
         shots=tuple(shots),
-        blocks=tuple(
-            BlockBounds(
-                block.intensity_pct_mso,
-                block.lowest_pct_mso,
-                block.highest_pct_mso,
-                block.pattern.ramp,
-                block.step_pct_mso,
-            )
-            for block in content.blocks
-        ),
+        blocks=_bounds(content),
         pulses=schedule.pulses,
         numbered_to=schedule.pulses,
         duration_ns=schedule.duration_ns,
@@ -242,6 +239,53 @@ def plan_session(
         waits_between_blocks=waits_between_blocks,
         lead=lead,
         pulse_lead=PULSE_LEAD,
+    )
+
+
+def plan_on_demand(content: Content, *, arming_s: float) -> Plan:
+    """Return the plan of single stimuli, each of which waits for an order of its own.
+
+    The device is set and read back in the wait before; from the order to the stimulus there is one
+    query, the gate, the row's commit and the arming, so a stimulus comes that long after its order.
+
+    Args:
+        content: What may be given.
+        arming_s: How long the device takes to be armed.
+
+    Raises:
+        NotPlannable: It is anything but single pulses.
+    """
+    if any(block.pattern.train.pulses != 1 for block in content.blocks):
+        raise NotPlannable("a threshold is looked for with single pulses")
+    arming_ns = round(arming_s * 1e9) + HOST_LEAD_NS
+    lead = Lead(DEMAND_CHECK_NS + arming_ns, arming_ns)
+    schedule = content.schedule()
+    shots = tuple(Shot(scheduled, 0) for scheduled in schedule.trains)
+    return Plan(
+        shots=shots,
+        blocks=_bounds(content),
+        pulses=content.pulses,
+        numbered_to=schedule.pulses,
+        duration_ns=schedule.duration_ns,
+        longest_pause_ns=content.longest_pause_s * 1_000_000_000,
+        latest_pulse_ns=content.latest_host_pulse_us * 1_000,
+        waits_between_blocks=False,
+        lead=lead,
+        pulse_lead=lead,
+        on_demand=True,
+    )
+
+
+def _bounds(content: Content) -> tuple[BlockBounds, ...]:
+    return tuple(
+        BlockBounds(
+            block.intensity_pct_mso,
+            block.lowest_pct_mso,
+            block.highest_pct_mso,
+            block.pattern.ramp,
+            block.step_pct_mso,
+        )
+        for block in content.blocks
     )
 
 

@@ -17,7 +17,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from types import FrameType
+from typing import cast
 
+from protocols.canonical import ContentError, JsonValue
+from protocols.finding_log import entry_of
 from tms_console.delivery import pipe
 from tms_console.delivery.controls import Controls, Remark, Report
 from tms_console.delivery.gate import CheckResult
@@ -197,7 +200,7 @@ class DeliveryProcess:
         try:
             while (command := self._decoder.next_value()) is not None:
                 self._obey(command)
-        except pipe.PipeBroken as error:
+        except (pipe.PipeBroken, ContentError) as error:
             self._lose_host(f"the window sent something that is no command: {error}")
             return False
         return True
@@ -242,6 +245,10 @@ class DeliveryProcess:
                 controls.resume()
             case pipe.SetIntensity(intensity, block):
                 controls.set_intensity(intensity, block)
+            case pipe.GiveStimulus(stimulus, intensity):
+                controls.give_one(stimulus, intensity)
+            case pipe.SayInFinding(entry, actor):
+                controls.say(entry_of(cast("JsonValue", entry)), actor)
 
     def _take_remark(self, command: pipe.ToRecord) -> bool:
         """Hand a remark to the session; return False if none is open that can take it."""

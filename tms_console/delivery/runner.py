@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Stimulator
 from tms_console.delivery.authorised import Authorised
-from tms_console.delivery.controls import Controls, GoOn, Order, Remark, Report
+from tms_console.delivery.controls import Controls, GiveOne, GoOn, Order, Remark, Report, Said
 from tms_console.delivery.giving import Giver, Outside
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
@@ -162,6 +162,8 @@ class SessionRunner:
 
     def _event_of(self, order: Order) -> Event | None:
         match order:
+            case GiveOne() | Said():
+                return None  # this is no search for a threshold
             case GoOn():
                 return ResumePressed(self._journal.now_ns())
             case Remark(kind, detail, actor):

@@ -18,6 +18,7 @@ from protocols.canonical import ContentError, JsonValue
 from protocols.prescription import SessionContent
 from tms_console.clock import RealClock
 from tms_console.delivery.authority import Authority, OnRecord, RehearsalAuthority
+from tms_console.delivery.finding_authority import examine_finding
 from tms_console.delivery.gate import GateRefused, refusals
 from tms_console.delivery.journal import FrameBuffer
 from tms_console.delivery.opened import Opened, start_refused
@@ -47,7 +48,7 @@ def run_session(order: SessionOrder, around: Surroundings) -> SessionResult:
     """Deliver an order to its end, in this thread; whatever happens is in the result."""
     found: tuple[str, ...] = ()
     try:
-        content = None if order.kind == "treatment" else _content(order)
+        content = _content(order) if order.kind == "rehearsal" else None
         path = Path(order.database).resolve()  # two names of one file have one session lock
         if content is not None and not path.exists():
             create_database(path, Purpose.REHEARSAL)
@@ -94,9 +95,11 @@ def _examined(order: SessionOrder, database: Database, around: Surroundings) -> 
         DatabaseUnusable: The database is for something else.
     """
     try:
+        if order.kind == "threshold":
+            return examine_finding(order, database, around.challenge)
         return examine(order, database, around.challenge)
     except NotBelieved as error:
-        LOGGER.warning("%s: a treatment was refused: %s", database.path, error)
+        LOGGER.warning("%s: it was refused: %s", database.path, error)
         raise
     except CannotBegin as error:
         _put_refusal_on_record(

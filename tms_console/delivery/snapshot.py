@@ -28,6 +28,7 @@ class Snapshot:
         next_due_ns: When the next command is due.
         coil_temperature_c: As the stimulator last said.
         heard_ns: When the stimulator last said anything.
+        order_from_ns: From when on the next order is taken, where each shot waits for one.
     """
 
     state: str
@@ -45,6 +46,7 @@ class Snapshot:
     next_due_ns: int
     coil_temperature_c: int | None
     heard_ns: int
+    order_from_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +89,5 @@ def snapshot_of(plan: Plan, state: State, counts: Counts) -> Snapshot:
         next_due_ns=shot.due_ns + shift_ns,
         coil_temperature_c=counts.coil_temperature_c,
         heard_ns=counts.heard_ns,
+        order_from_ns=shot.due_ns + shift_ns - plan.lead.checking_ns if plan.on_demand else 0,
     )

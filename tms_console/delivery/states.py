@@ -194,6 +194,28 @@ class IntensityPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class StimulusOrdered:
+    """Somebody wants one stimulus now, in a session that waits for each.
+
+    Attributes:
+        stimulus: Which one, from 1; so that one order never gives two.
+        intensity_pct_mso: What they saw that it would be given at.
+        now_ns: When.
+    """
+
+    stimulus: int
+    intensity_pct_mso: int
+    now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Somebody decided that a session which waits for each of its orders is at its end."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Faulted:
     """The stimulator, the record or the clock does not allow the session to go on."""
 
@@ -220,6 +242,8 @@ Event = (
     | ResumePressed
     | StopPressed
     | IntensityPressed
+    | StimulusOrdered
+    | Finished
     | Faulted
     | HostLost
 )
@@ -231,6 +255,14 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Check:
     """Ask the gate, set the stimulator and read it back."""
+
+    shot: int
+    intensity_pct_mso: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTo:
+    """Set the stimulator, disarmed, to what the next shot would be given at, and read it back."""
 
     shot: int
     intensity_pct_mso: int
@@ -286,7 +318,7 @@ class Finish:
     reason: str
 
 
-Effect = Check | MakeReady | AwaitDue | Deliver | Disarm | Settle | Note | Finish
+Effect = Check | SetTo | MakeReady | AwaitDue | Deliver | Disarm | Settle | Note | Finish
 
 
 class IllegalEvent(Exception):

@@ -27,6 +27,7 @@ from tms_console.delivery.states import (
     Event,
     Faulted,
     Finish,
+    Finished,
     HostLost,
     Idle,
     IllegalEvent,
@@ -42,9 +43,11 @@ from tms_console.delivery.states import (
     ResumePressed,
     RunningState,
     Settle,
+    SetTo,
     ShotDoubtful,
     ShotOver,
     State,
+    StimulusOrdered,
     StopPressed,
     Ticked,
 )
@@ -53,6 +56,7 @@ from tms_console.records.operations import EventKind, SessionState
 SHIFT_FROM_NS = 2_000_000
 """A train start later than this moves the rest of the session, so that no rest is shortened."""
 
+WAITS = "waiting for the next stimulus to be ordered"
 CHANGE_OVER = "coil change-over: move the coil to the next block's position"
 
 Next = tuple[State, Sequence[Effect]]
@@ -77,19 +81,37 @@ def step(plan: Plan, state: State, event: Event) -> Next:
             return _end(SessionState.FAILED, sentence)
         case Idle(), Begun():
             intensities = tuple(block.intensity_pct_mso for block in plan.blocks)
+            if plan.on_demand:
+                return _await_order(plan, Progress(0, 0, intensities), 0)
             return Resting(Progress(0, 0, intensities)), []
-        case Idle(), PausePressed() | ResumePressed() | IntensityPressed() | Ticked():
+        case (
+            Idle(),
+            PausePressed() | ResumePressed() | IntensityPressed() | StimulusOrdered() | Ticked(),
+        ):
             return state, []
         case Idle(), _:
             raise IllegalEvent(f"{event} before the session began")
-        case _, IntensityPressed():
-            return _move_intensity(plan, state, event)
-        case _, PausePressed(reason):
+        case _:
+            return _pressed(plan, state, event) or _go_on(plan, state, event)
+
+
+def _pressed(plan: Plan, state: RunningState, event: Event) -> Next | None:
+    """Return what follows from what somebody pressed, None if nobody pressed anything."""
+    match event:
+        case IntensityPressed():
+            return _set_now(plan, *_move_intensity(plan, state, event))
+        case Finished(reason) if plan.on_demand:
+            return _end(SessionState.COMPLETED, reason)
+        case StimulusOrdered():
+            return _give_one(plan, state, event)
+        case PausePressed(reason):
             return _ask_for_pause(state, reason)
-        case _, ResumePressed(now_ns):
+        case ResumePressed() if plan.on_demand:
+            return state, []  # it gives nothing but what is ordered one by one
+        case ResumePressed(now_ns):
             return _resume(plan, state, now_ns)
         case _:
-            return _go_on(plan, state, event)
+            return None
 
 
 def _go_on(plan: Plan, state: RunningState, event: Event) -> Next:  # noqa: PLR0912 - one row each
@@ -163,6 +185,9 @@ def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int
         return Ended(finish.state, finish.reason), [*effects, Disarm(), Settle(), finish]
     moves = plan.shots[following].scheduled.block != plan.shots[progress.next].scheduled.block
     progress = replace(progress, next=following, last_pulse_ns=last_pulse_ns, paused=False)
+    if plan.on_demand:
+        state, waiting = _await_order(plan, progress, last_pulse_ns)
+        return state, [*effects, *waiting]
     if progress.pause:
         state, pausing = _pause(progress, last_pulse_ns, progress.pause)
         return state, [*effects, *pausing]
@@ -172,6 +197,59 @@ def _after_shot(plan: Plan, progress: Progress, last_pulse_ns: int, late_ns: int
     if moves:  # nobody's coil is moved while the stimulator is armed
         return Resting(replace(progress, paused=True)), [*effects, Disarm()]
     return Resting(progress), effects
+
+
+def _await_order(plan: Plan, progress: Progress, since_ns: int) -> Next:
+    """Disarm, set what comes next and read it back; nothing is given until it is ordered."""
+    early_ns = max(0, _allowed_ns(plan, progress) - due_ns(plan, progress))
+    shift_ns = progress.shift_ns + early_ns
+    waits = replace(progress, pause="", paused=True, shift_ns=shift_ns)
+    intensity = plan.intensity(waits.next, waits.intensities)
+    return Paused(waits, since_ns, WAITS), [Disarm(), SetTo(waits.next, intensity)]
+
+
+def _set_now(plan: Plan, state: State, effects: Sequence[Effect]) -> Next:
+    """While an order is waited for, an intensity that was moved is set and read back at once."""
+    if not plan.on_demand or not isinstance(state, Paused):
+        return state, effects
+    intensity = plan.intensity(state.progress.next, state.progress.intensities)
+    return state, [*effects, SetTo(state.progress.next, intensity)]
+
+
+def _give_one(plan: Plan, state: RunningState, ordered: StimulusOrdered) -> Next:
+    """Take the order for the next stimulus, if it is for that one, as it stands, and not too soon.
+
+    One that comes too soon is refused and not kept: nobody is stimulated later than they pressed.
+    """
+    progress = state.progress
+    number = plan.shots[progress.next].scheduled.number
+    wanted = f"stimulus {ordered.stimulus} at {ordered.intensity_pct_mso} %MSO"
+    stands = plan.intensity(progress.next, progress.intensities)
+    why = ""
+    if not plan.on_demand:
+        why = "this session gives what was prescribed"
+    elif not isinstance(state, Paused):
+        why = "the one before is not over"
+    elif progress.next + 1 == len(plan.shots):
+        why = "the policy allows no more in one series"
+    elif (ordered.stimulus, ordered.intensity_pct_mso) != (number, stands):
+        why = f"the next one is stimulus {number} at {stands} %MSO"
+    due = ordered.now_ns + _lead(plan, progress).checking_ns
+    early_ns = _allowed_ns(plan, progress) - due
+    if not why and early_ns > 0:
+        why = f"{early_ns / 1e9:.1f} s too soon after the last one"
+    if why:
+        return state, [Note(EventKind.GATE, f"refused {wanted}: {why}")]
+    moved = replace(progress, shift_ns=progress.shift_ns + due - due_ns(plan, progress))
+    return Resting(moved), [Note(EventKind.RESUME, f"{wanted} was ordered")]
+
+
+def _allowed_ns(plan: Plan, progress: Progress) -> int:
+    """Return when the next shot may be given at the earliest: its rest after the last pulse."""
+    shots, last_ns = plan.shots, progress.last_pulse_ns
+    if last_ns is None or not progress.next:
+        return 0
+    return last_ns + shots[progress.next].due_ns - shots[progress.next - 1].last_due_ns
 
 
 def _ask_for_pause(state: RunningState, reason: str) -> Next:
@@ -201,11 +279,9 @@ def _resume(plan: Plan, state: RunningState, now_ns: int) -> Next:
         case Paused(progress, since_ns):
             if now_ns - since_ns > plan.longest_pause_ns:
                 return _go_on(plan, state, Ticked(now_ns))
-            earliest_ns = now_ns + _lead(plan, progress).checking_ns
-            if progress.next and progress.last_pulse_ns is not None:
-                shots = plan.shots
-                rest_ns = shots[progress.next].due_ns - shots[progress.next - 1].last_due_ns
-                earliest_ns = max(earliest_ns, progress.last_pulse_ns + rest_ns)
+            earliest_ns = max(
+                now_ns + _lead(plan, progress).checking_ns, _allowed_ns(plan, progress)
+            )
             late_ns = max(0, earliest_ns - due_ns(plan, progress))
             moved = replace(progress, shift_ns=progress.shift_ns + late_ns)
             return Resting(moved), [Note(EventKind.RESUME, _shift_words(late_ns, "pause"))]

@@ -6,8 +6,9 @@ something since, before every train.  What follows from the facts is decided in 
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
@@ -17,6 +18,7 @@ from protocols.remeasure import OutsidePrescription, session_at
 from tms_console.accounts.anchor import require_anchor, the_clinic
 from tms_console.accounts.errors import AccountsError, NotTrusted
 from tms_console.accounts.following import written_since
+from tms_console.accounts.start_orders import StartOrder
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import standing
@@ -72,6 +74,20 @@ def examine(
         CannotBegin: It holds no such prescription.
         DatabaseUnusable: The database is for something else.
     """
+    with believed(database) as station, station.trusting() as trusted:
+        found = Examination(trusted, station, order, challenge).result()
+    return TreatmentAuthority(station, order, found)
+
+
+@contextlib.contextmanager
+def believed(database: Database) -> Iterator[Station]:
+    """Open the signed record for what is about to be given; what it refuses becomes CannotBegin.
+
+    Raises:
+        NotBelieved: The record cannot be believed.
+        CannotBegin: It does not hold what is asked for.
+        DatabaseUnusable: The database is for something else.
+    """
     if database.purpose is Purpose.REHEARSAL:
         raise DatabaseUnusable(
             f"{database.path}: this is a rehearsal database, and a treatment belongs into the "
@@ -79,10 +95,9 @@ def examine(
         )
     try:
         station = Station(database, require_anchor(database.uid))
-        _require_the_clinic(database)
-        _require_sound(database)
-        with station.trusting() as trusted:
-            found = Examination(trusted, station, order, challenge).result()
+        require_the_clinic(database)
+        require_sound(database)
+        yield station
     except NotTrusted as error:
         refused = CheckResult(
             "record",
@@ -94,10 +109,9 @@ def examine(
         raise NotBelieved(f"{refused.sentence} {refused.remedy}", (refused,)) from error
     except (ClinicRefused, AccountsError) as error:
         raise CannotBegin(str(error)) from error
-    return TreatmentAuthority(station, order, found)
 
 
-def _require_the_clinic(database: Database) -> None:
+def require_the_clinic(database: Database) -> None:
     """Do nothing if it is a demonstration, or the one clinic of this console.
 
     Raises:
@@ -111,7 +125,7 @@ def _require_the_clinic(database: Database) -> None:
         )
 
 
-def _require_sound(database: Database) -> None:
+def require_sound(database: Database) -> None:
     """Do nothing unless the newest daily check of the file found something wrong with it.
 
     Raises:
@@ -138,7 +152,9 @@ class TreatmentAuthority:
         self.content: SessionContent = found.dose.session or found.prescription.session
         self.pulses_before = _pulses_today(found.day, self.now())
         self.newest_at = found.clock_floor
-        self.pulses_allowed = most_pulses_a_day(found.policy, found.prescription)
+        self.pulses_allowed = most_pulses_a_day(
+            found.policy, found.prescription, found.day.finding_pulses
+        )
 
     @property
     def on_record(self) -> OnRecord:
@@ -181,7 +197,7 @@ class TreatmentAuthority:
         """Return what can have changed since; reads all of it only if somebody wrote something."""
         try:
             links = written_since(self._station.database, self._seen)
-            if not self._answers or any(map(_matters, links.registry)):
+            if not self._answers or any(map(matters, links.registry)):
                 self._answers = self._look()
             self._seen = replace(self._seen, seq=links.seq, hash=links.hash)
         except (AccountsError, ClinicRefused, RecordsError) as error:
@@ -214,7 +230,9 @@ class TreatmentAuthority:
             now = self._station.wall()
             policy = policy_in_force(trusted, now)
             if policy is not None:  # a stricter one counts at once, a laxer one from the next on
-                most = most_pulses_a_day(policy.policy, self._found.prescription)
+                most = most_pulses_a_day(
+                    policy.policy, self._found.prescription, self._found.day.finding_pulses
+                )
                 self.pulses_allowed = min(self.pulses_allowed, most)
             return (
                 *check_again(
@@ -222,45 +240,39 @@ class TreatmentAuthority:
                     holds_in_words(trusted, patient),
                     restore_in_words(trusted),
                 ),
-                *_same_policy(policy is not None),
-                *self._same_technician(trusted, now),
+                same_policy(policy is not None),
+                same_person(trusted, self._found.order, now),
             )
 
-    def _same_technician(self, trusted: Trusted, now: str) -> tuple[CheckResult, ...]:
-        """Who ordered the session must still be somebody; a locked screen is not a log-out."""
-        order = self._found.order
-        active = order is not None and (
-            trusted.book.active(order.technician.user_uid, now) is not None
-        )
-        sentence = "Who ordered the session is active."
-        if active:
-            return (CheckResult("order", Answer.PASSED, sentence),)
-        return (
-            CheckResult(
-                "order",
-                Answer.REFUSED,
-                "Who ordered the session was deactivated.",
-                "Somebody else orders it anew.",
-            ),
-        )
+
+def same_person(trusted: Trusted, order: StartOrder | None, now: str) -> CheckResult:
+    """Who ordered the session must still be somebody; a locked screen is not a log-out."""
+    active = order is not None and (trusted.book.active(order.technician.user_uid, now) is not None)
+    if active:
+        return CheckResult("order", Answer.PASSED, "Who ordered the session is active.")
+    return CheckResult(
+        "order",
+        Answer.REFUSED,
+        "Who ordered the session was deactivated.",
+        "Somebody else orders it anew.",
+    )
 
 
-def _matters(row: RegistryRow) -> bool:
+def matters(row: RegistryRow) -> bool:
     """Return whether a row that somebody wrote can forbid the next train."""
     kind = row.subject.partition(":")[0]
     return row.action == RECORD_ADD and kind not in NOT_LOOKED_AT
 
 
-def _same_policy(there: bool) -> tuple[CheckResult, ...]:
+def same_policy(there: bool) -> CheckResult:
+    """The policy must still be in force."""
     if there:
-        return (CheckResult("policy", Answer.PASSED, "The clinic's policy is in force."),)
-    return (
-        CheckResult(
-            "policy",
-            Answer.REFUSED,
-            "The clinic's policy was withdrawn.",
-            "A physician signs a policy; without one no real stimulator is armed.",
-        ),
+        return CheckResult("policy", Answer.PASSED, "The clinic's policy is in force.")
+    return CheckResult(
+        "policy",
+        Answer.REFUSED,
+        "The clinic's policy was withdrawn.",
+        "A physician signs a policy; without one no real stimulator is armed.",
     )
 
 

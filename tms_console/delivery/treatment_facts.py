@@ -6,7 +6,7 @@ Nothing is decided here: the facts go to `treatment_gate`, and what can be belie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -36,8 +36,9 @@ from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.gate_facts import DayFact, FormFact, ThresholdFact, TreatmentFacts
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.treatment_gate import check_treatment
-from tms_console.records.clinical import RecordKind, StoredRecord
+from tms_console.records.clinical import AddRecord, RecordKind, StoredRecord
 from tms_console.records.closed_rows import ClosedSession, altered
+from tms_console.records.database import Database
 from tms_console.records.heads import ChainHead
 
 RECENT = timedelta(days=1)
@@ -146,72 +147,27 @@ class Examination:
         resumed = self._order.resumes_uid
         if resumed is not None and resumed not in trusted.sessions:
             raise ClinicRefused(f"There is no session {resumed[:40]} on record to go on from.")
-        line = versions(trusted, patient_uid)
-        changed = max(
-            (new.seq for old, new in pairwise(line) if _identity(old) != _identity(new)), default=0
-        )
+        changed = identity_changed(trusted, patient_uid)
         approved = standing(trusted, self._prescription.uid, self._wall).approved
-        asked = newest_answers(trusted, patient_uid, IDENTITY)
         if approved is not None and approved.seq < changed:
             raise ClinicRefused(
                 "The patient's name, birth date or record number was changed after the "
                 "prescription was approved. A physician approves it again."
             )
-        if asked is not None and asked.seq < changed:
-            raise ClinicRefused(
-                "The patient's name, birth date or record number was changed after the identity "
-                "check. Check the two identifiers again."
-            )
+        require_identity_since(trusted, patient_uid, changed)
 
     def _require_as_closed(self) -> None:
-        """A session goes on where the rows of those before say that they ended: they must hold.
-
-        So must those of today, for what they gave counts, and those whose end nobody saw: they
-        were closed from rows that could have been edited first.
+        """See `require_as_closed`.
 
         Raises:
-            NotTrusted: They do not.
+            NotTrusted: Rows are not what was closed.
         """
-        patient = self._prescription.patient_uid
-        counted = [
-            self._trusted.sessions[row.uid]
-            for one in days.sittings(self._trusted, patient)
-            for row in one.rows
-            if moment_of(row.last_at) > self._now - RECENT or row.ended_at is None
-        ]
-        asked = {
-            one.uid: one for one in (*counted, *_chain(self._trusted, self._order.resumes_uid))
-        }
-        with self._database.reading() as connection:
-            for one in asked.values():
-                if one.ended is None:
-                    continue  # still running, which `resume` refuses
-                console = self._trusted.head.console_uid
-                closed = ClosedSession(one.uid, console, one.seq, one.begun, one.ended)
-                if words := altered(connection, closed):
-                    raise NotTrusted(
-                        "changed", f"Session {one.uid} is not what was closed: {words}."
-                    )
+        patient, resumed = self._prescription.patient_uid, self._order.resumes_uid
+        require_as_closed(self._trusted, self._database, patient, self._now, resumed)
 
     def _start_order(self) -> tuple[StartOrder | None, str]:
         """Read the order at the place in the chain that it is about to get."""
-        add = self._order.start_order
-        if add is None:
-            return None, "There is no start order."
-        if self._trusted.record(RecordKind.START_ORDER, add.uid) is not None:
-            return None, "This start order is on record already: it was used before."
-        seq = self._trusted.head.seq + 1
-        record = StoredRecord(add.kind, add.uid, seq, add.at, add.actor, add.content, add.signature)
-        try:
-            start = read_start_order(record, self._trusted.book)
-        except (BadStatement, ValueError) as error:
-            return None, f"The start order does not hold: {error}."
-        if add.actor != start.technician.user_uid:
-            return None, "The start order was handed in by somebody else than who signed it."
-        who = self._trusted.book.active(start.technician.user_uid, self._wall)
-        if who is None or who.uid != start.technician.uid:
-            return None, f"{start.technician.name} is not active any more."
-        return start, ""
+        return read_order(self._trusted, self._order.start_order, self._wall)
 
     def _day(self) -> DayFact:
         """Return every session that the patient had; the rules count what matters."""
@@ -236,6 +192,7 @@ class Examination:
             resuming=resuming,
             given_in_chain=in_chain,
             another_since=resuming and resumed not in _newest_rows(counted),
+            finding_pulses=finding_pulses_today(trusted, patient, self._wall, self._zone),
         )
 
     def _ended_at(self, sitting: days.Sitting) -> datetime:
@@ -264,15 +221,8 @@ class Examination:
         return tuple(facts)
 
     def _form(self, form_id: str) -> FormFact:
-        """Return what is known of a form; an answer taken back uncleared is still uncleared."""
         patient = self._prescription.patient_uid
-        fact = _form_fact(self._trusted, patient, form_id)
-        before = [
-            f"{remark}, answered on {one.answers.answered_at[:10]} and otherwise since"
-            for one in taken_back(self._trusted, patient, form_id)
-            for remark in one.uncleared
-        ]
-        return replace(fact, uncleared=(*fact.uncleared, *before))
+        return form_fact(self._trusted, patient, form_id)
 
     def _extra_because(self, dose: DoseNow, today: Today | None, day: DayFact) -> tuple[str, ...]:
         first = 3 if self._policy is None else self._policy.extra_check_sessions
@@ -291,6 +241,82 @@ class Examination:
         why += ["the threshold changed"] * changed.threshold
         why += ["the medication changed"] * changed.medication
         return tuple(why)
+
+
+def identity_changed(trusted: Trusted, patient_uid: str) -> int:
+    """Return where in the chain name, birth date or record number changed last, 0 for never."""
+    line = versions(trusted, patient_uid)
+    return max(
+        (new.seq for old, new in pairwise(line) if _identity(old) != _identity(new)), default=0
+    )
+
+
+def require_identity_since(trusted: Trusted, patient_uid: str, changed: int) -> None:
+    """Do nothing unless the identity was checked before it was changed.
+
+    Raises:
+        ClinicRefused: It was.
+    """
+    asked = newest_answers(trusted, patient_uid, IDENTITY)
+    if asked is not None and asked.seq < changed:
+        raise ClinicRefused(
+            "The patient's name, birth date or record number was changed after the identity "
+            "check. Check the two identifiers again."
+        )
+
+
+def require_as_closed(
+    trusted: Trusted, database: Database, patient_uid: str, now: datetime, resumed: str | None
+) -> None:
+    """Compare with the chain the rows on which a session builds.
+
+    It goes on where the rows of those before say that they ended: they must hold.  So must those
+    of today, for what they gave counts, and those whose end nobody saw: they were closed from rows
+    that could have been edited first.
+
+    Raises:
+        NotTrusted: They do not.
+    """
+    counted = [
+        trusted.sessions[row.uid]
+        for one in days.sittings(trusted, patient_uid)
+        for row in one.rows
+        if moment_of(row.last_at) > now - RECENT or row.ended_at is None
+    ]
+    asked = {one.uid: one for one in (*counted, *_chain(trusted, resumed))}
+    with database.reading() as connection:
+        for one in asked.values():
+            if one.ended is None:
+                continue  # still running, which `resume` refuses
+            closed = ClosedSession(one.uid, trusted.head.console_uid, one.seq, one.begun, one.ended)
+            if words := altered(connection, closed):
+                raise NotTrusted("changed", f"Session {one.uid} is not what was closed: {words}.")
+
+
+def read_order(trusted: Trusted, add: AddRecord | None, wall: str) -> tuple[StartOrder | None, str]:
+    """Return an order read at the place in the chain that it will get, or why it is none."""
+    if add is None:
+        return None, "There is no start order."
+    if trusted.record(RecordKind.START_ORDER, add.uid) is not None:
+        return None, "This start order is on record already: it was used before."
+    seq = trusted.head.seq + 1
+    record = StoredRecord(add.kind, add.uid, seq, add.at, add.actor, add.content, add.signature)
+    try:
+        start = read_start_order(record, trusted.book)
+    except (BadStatement, ValueError) as error:
+        return None, f"The start order does not hold: {error}."
+    if add.actor != start.technician.user_uid:
+        return None, "The start order was handed in by somebody else than who signed it."
+    who = trusted.book.active(start.technician.user_uid, wall)
+    if who is None or who.uid != start.technician.uid:
+        return None, f"{start.technician.name} is not active any more."
+    return start, ""
+
+
+def finding_pulses_today(trusted: Trusted, patient_uid: str, wall: str, zone: str) -> int:
+    """Return the single stimuli of a patient today that looked for a threshold."""
+    today = days.local_day(wall, zone)
+    return days.had(trusted, patient_uid, today, zone).finding_pulses
 
 
 def _chain(trusted: Trusted, session_uid: str | None) -> tuple[OldSession, ...]:
@@ -319,15 +345,21 @@ def _identity(patient: Patient) -> tuple[str, str, str]:
     return details.name, details.birth_date, details.record_number
 
 
-def _form_fact(trusted: Trusted, patient_uid: str, form_id: str) -> FormFact:
+def form_fact(trusted: Trusted, patient_uid: str, form_id: str) -> FormFact:
+    """Return what is known of a form; an answer taken back uncleared is still uncleared."""
     filled = newest_answers(trusted, patient_uid, form_id)
     if filled is None:
         return FormFact(form(form_id).name)
+    before = [
+        f"{remark}, answered on {one.answers.answered_at[:10]} and otherwise since"
+        for one in taken_back(trusted, patient_uid, form_id)
+        for remark in one.uncleared
+    ]
     return FormFact(
         filled.form.name,
         moment_of(filled.answers.answered_at),
         tuple(str(one) for one in filled.evaluation.refused),
-        tuple(str(one) for one in filled.uncleared),
+        (*(str(one) for one in filled.uncleared), *before),
     )
 
 

@@ -8,6 +8,7 @@ around it, in an emergency either.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from protocols.course_rules import NextSession, course_refusals
@@ -15,7 +16,13 @@ from protocols.policy import Policy
 from protocols.prescription import Prescription
 from tms_console.clinic.verdicts import Standing
 from tms_console.delivery.gate import Answer, CheckResult
-from tms_console.delivery.gate_facts import FormFact, ThresholdFact, TreatmentFacts
+from tms_console.delivery.gate_facts import (
+    AskedFacts,
+    DayFact,
+    FormFact,
+    ThresholdFact,
+    TreatmentFacts,
+)
 
 
 def check_treatment(facts: TreatmentFacts) -> tuple[CheckResult, ...]:
@@ -23,19 +30,19 @@ def check_treatment(facts: TreatmentFacts) -> tuple[CheckResult, ...]:
     passed = CheckResult("record", Answer.PASSED, "The record is what this console wrote.")
     return (
         passed,
-        _restore(facts),
+        restore_check(facts),
         _order(facts),
         _approval(facts.standing),
-        _policy(facts.policy),
+        policy_check(facts.policy),
         _threshold(facts),
         _dose(facts),
-        _screening(facts),
-        _form(facts, "daily", facts.daily),
-        _form(facts, "identity", facts.identity, since_last=True),
-        _form(facts, "ears", facts.ears, since_last=True),
+        screening_check(facts),
+        form_check(facts, "daily", facts.daily),
+        form_check(facts, "identity", facts.identity, since_last=True),
+        form_check(facts, "ears", facts.ears, since_last=True),
         _extra(facts),
         _pre_step(facts),
-        _hold(facts.holds),
+        hold_check(facts.holds),
         _course(facts),
         _day(facts),
     )
@@ -46,7 +53,7 @@ def check_again(standing: Standing, holds: Sequence[str], restore: str) -> tuple
     return (
         _result("restore", not restore, restore or "No older copy was put back.", _RESTORE_REMEDY),
         _approval(standing),
-        _hold(holds),
+        hold_check(holds),
     )
 
 
@@ -59,7 +66,8 @@ def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
     return CheckResult(code, Answer.REFUSED, sentence, remedy)
 
 
-def _restore(facts: TreatmentFacts) -> CheckResult:
+def restore_check(facts: AskedFacts) -> CheckResult:
+    """Return whether an older copy that was put back is accounted for."""
     return _result(
         "restore",
         not facts.restore,
@@ -122,7 +130,8 @@ def _approval(standing: Standing) -> CheckResult:
     )
 
 
-def _policy(policy: Policy | None) -> CheckResult:
+def policy_check(policy: Policy | None) -> CheckResult:
+    """Return whether there is a signed policy."""
     return _result(
         "policy",
         policy is not None,
@@ -195,7 +204,8 @@ def _unknown(code: str) -> CheckResult:
     )
 
 
-def _screening(facts: TreatmentFacts) -> CheckResult:
+def screening_check(facts: AskedFacts) -> CheckResult:
+    """Return whether the patient was screened, not too long ago, and cleared."""
     form, policy = facts.screening, facts.policy
     if policy is None:
         return _unknown("screening")
@@ -214,8 +224,8 @@ def _screening(facts: TreatmentFacts) -> CheckResult:
     return _answers("screening", form, f"{form.name}, {days} days ago.")
 
 
-def _form(
-    facts: TreatmentFacts, code: str, form: FormFact, *, since_last: bool = False
+def form_check(
+    facts: AskedFacts, code: str, form: FormFact, *, since_last: bool = False
 ) -> CheckResult:
     """A check before every session: of today, fresh, and some of them not of the last session."""
     policy = facts.policy
@@ -290,7 +300,7 @@ def _extra(facts: TreatmentFacts) -> CheckResult:
     if not facts.extra_because:
         return CheckResult("extra", Answer.PASSED, "No extra check is needed.")
     why = "; ".join(facts.extra_because)
-    answer = _form(facts, "extra", facts.extra, since_last=True)
+    answer = form_check(facts, "extra", facts.extra, since_last=True)
     if answer.answer is Answer.PASSED:
         return CheckResult("extra", Answer.PASSED, f"Extra check ({why}): {answer.sentence}")
     return CheckResult(
@@ -314,7 +324,8 @@ def _pre_step(facts: TreatmentFacts) -> CheckResult:
     )
 
 
-def _hold(holds: Sequence[str]) -> CheckResult:
+def hold_check(holds: Sequence[str]) -> CheckResult:
+    """Return whether the patient is on hold."""
     told = "; ".join(one.rstrip(".") for one in holds)
     return _result(
         "hold",
@@ -352,6 +363,7 @@ def _by_rules(
     if facts.policy is None:
         return _unknown(code)
     pulses = 0 if facts.dose.session is None else facts.dose.session.pulses
+    policy = _left_of(facts.policy, facts.day)
     wanted = NextSession(
         pulses=max(0, pulses - facts.day.given_in_chain),
         at=facts.now,
@@ -360,7 +372,7 @@ def _by_rules(
     course = facts.prescription.course
     found = [
         one
-        for one in course_refusals(course, facts.policy, facts.day.given, wanted)
+        for one in course_refusals(course, policy, facts.day.given, wanted)
         if (one.code in codes) == of_course
     ]
     return _result(
@@ -371,8 +383,23 @@ def _by_rules(
     )
 
 
-def most_pulses_a_day(policy: Policy | None, prescription: Prescription) -> int:
-    """Return the pulses that may be given on one day, 0 without a policy."""
+def _left_of(policy: Policy, day: DayFact) -> Policy:
+    """Return the policy with the pulses a day that threshold finding has left of it."""
+    left = max(1, policy.most_pulses_a_day - day.finding_pulses)
+    return replace(policy, most_pulses_a_day=left)
+
+
+def most_pulses_a_day(
+    policy: Policy | None, prescription: Prescription, finding_pulses: int = 0
+) -> int:
+    """Return the pulses of treatment that may be given on one day, 0 without a policy.
+
+    Args:
+        policy: In force.
+        prescription: What is delivered.
+        finding_pulses: Single stimuli of the day that looked for a threshold.
+    """
     if policy is None:
         return 0
-    return min(policy.most_pulses_a_day, prescription.course.most_pulses_a_day)
+    left = max(0, policy.most_pulses_a_day - finding_pulses)
+    return min(left, prescription.course.most_pulses_a_day)

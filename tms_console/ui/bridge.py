@@ -98,6 +98,8 @@ class Bridge(QObject):
         self.opened = False
         self.worker = Worker(self)
         self.long_work = Worker(self)
+        self.computing = Worker(self)
+        """For what is computed while a person waits for it; it reads and writes no record."""
         self.closing = threading.Event()
         self.login: Login | None = None
         self.patient_uid = ""
@@ -261,3 +263,4 @@ class Bridge(QObject):
             self.link.close()
         self.worker.close()
         self.long_work.close()
+        self.computing.close()

@@ -15,6 +15,7 @@ NAMES = {
     "today": "ph.clock",
     "patients": "ph.users-three",
     "treat": "ph.target",
+    "threshold": "ph.activity",
     "approvals": "ph.check-circle",
     "device": "ph.lightning",
     "records": "ph.list-dashes",

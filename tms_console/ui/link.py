@@ -10,9 +10,12 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
+from pydantic import JsonValue
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from protocols.finding_log import Entry, entry_json
 from tms_console.delivery import pipe
 from tms_console.delivery.client import BEAT_EVERY_S, DeliveryClient
 from tms_console.delivery.order import Challenge, PortOrder, SessionOrder
@@ -139,7 +142,7 @@ class DeliveryLink(QObject):
 
     @property
     def treated_uid(self) -> str:
-        """Whom the running session of treatment is for, "" if none runs; a rehearsal is nobody's.
+        """Whom the running session is for, "" if none runs; a rehearsal is nobody's.
 
         Not whom the pages show: somebody may look at another patient meanwhile.
         """
@@ -147,6 +150,15 @@ class DeliveryLink(QObject):
         if not self.view.running or order is None or order.start_order is None:
             return ""
         return str(json.loads(order.start_order.content)["patient_uid"])
+
+    @property
+    def treating(self) -> bool:
+        """True while a session of treatment runs; no rehearsal, and no search for a threshold."""
+        return (
+            self.view.running
+            and self.view.order is not None
+            and (self.view.order.kind == "treatment")
+        )
 
     @property
     def disarming(self) -> bool:
@@ -182,6 +194,14 @@ class DeliveryLink(QObject):
     def set_intensity(self, intensity_pct_mso: int, block: int) -> None:
         """Move the intensity of the block that was seen, from 1, from the next train on."""
         self._send(pipe.SetIntensity(intensity_pct_mso, block))
+
+    def give_stimulus(self, stimulus: int, intensity_pct_mso: int) -> None:
+        """Give one stimulus of a search for a threshold, as it was seen."""
+        self._send(pipe.GiveStimulus(stimulus, intensity_pct_mso))
+
+    def say_in_finding(self, entry: Entry, actor: str) -> None:
+        """Put on record what was said in a search for a threshold."""
+        self._send(pipe.SayInFinding(cast("JsonValue", entry_json(entry)), actor))
 
     def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
         """Put a note or an adverse event on record."""

@@ -45,8 +45,9 @@ class PatientSheet(QWidget):
         self.close_patient.setAccessibleName(Entry.CLOSE.value)
         self.reopen = button(Entry.REOPEN.value, partial(self._ask, Entry.REOPEN))
         self.change = button("Change", self.change_pressed.emit)
+        self.find_button = button("Find the threshold", self._find)
         self.treat = button("Treat", self._treat, "primary")
-        for one in (self.close_patient, self.reopen, self.change, self.treat):
+        for one in (self.close_patient, self.reopen, self.change, self.find_button, self.treat):
             self.who_top.addWidget(one)
         self.who.body.addLayout(self.who_top)
         self.alerts = QVBoxLayout()
@@ -100,6 +101,13 @@ class PatientSheet(QWidget):
             self.bridge.set_patient(self._shown.patient_uid)
             self.bridge.go("treat")
 
+    @Slot()
+    def _find(self) -> None:
+        """Look for the threshold of who stands here."""
+        if self._shown is not None:
+            self.bridge.set_patient(self._shown.patient_uid)
+            self.bridge.go("threshold")
+
     def show_screen(self, screen: PatientScreen) -> None:
         """Display a patient in place of the last."""
         self._shown = screen
@@ -114,6 +122,9 @@ class PatientSheet(QWidget):
         self.facts.addStretch(1)
         self.change.setVisible(self.bridge.may(Permission.EDIT_PATIENT) and not screen.closed)
         self.treat.setVisible(self.bridge.may(Permission.DELIVER_SESSION) and not screen.closed)
+        self.find_button.setVisible(
+            self.bridge.may(Permission.FIND_THRESHOLD) and not screen.closed
+        )
         may = self.bridge.may(NEEDS[Entry.CLOSE])
         self.close_patient.setVisible(may and not screen.closed)
         self.reopen.setVisible(may and bool(screen.closed))

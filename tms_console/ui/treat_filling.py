@@ -46,6 +46,7 @@ class FillingIn(QObject):
         self.form.cancelled.connect(self.done)
         self.threshold.measured.connect(self.save_threshold)
         self.threshold.cancelled.connect(self.done)
+        self.threshold.search_pressed.connect(self.search)
 
     def open(self, what: str, screen: BeforeScreen) -> bool:
         """Open what an item asks for; return False if it is none of these."""
@@ -64,6 +65,12 @@ class FillingIn(QObject):
         else:
             return False
         return True
+
+    @Slot()
+    def search(self) -> None:
+        """Find the threshold on the stimulator, on its own page."""
+        self.done.emit()
+        self._bridge.go("threshold")
 
     def _show_form(self, patient_uid: str, screen: FormScreen) -> None:
         if patient_uid == self._patient_uid and self.still_wanted:

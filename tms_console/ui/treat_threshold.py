@@ -19,6 +19,7 @@ class ThresholdPart(QWidget):
 
     measured = Signal(object, int)
     cancelled = Signal()
+    search_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,6 +56,8 @@ class ThresholdPart(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.answer, 8)
         row.addStretch(1)
+        self.search = button("Find it on the stimulator", self.search_pressed.emit)
+        row.addWidget(self.search)
         row.addWidget(button("Cancel", self.cancelled.emit))
         row.addWidget(self.save_button)
         card.body.addLayout(row)

@@ -23,6 +23,9 @@ def page_classes() -> Iterator[type[Page]]:
     from tms_console.ui.pages.treat import TreatPage  # noqa: PLC0415
 
     yield TreatPage
+    from tms_console.ui.pages.threshold import ThresholdPage  # noqa: PLC0415
+
+    yield ThresholdPage
     from tms_console.ui.pages.approvals import ApprovalsPage  # noqa: PLC0415
 
     yield ApprovalsPage

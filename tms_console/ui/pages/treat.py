@@ -37,6 +37,7 @@ LOOK_AGAIN_MS = 30_000
 ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
 GONE = "Whoever pressed Start logged out or locked the screen meanwhile; nothing was ordered."
 REHEARSES = ("Go to QA", "qa")
+SEARCHES = ("Go to Threshold", "threshold")
 NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
 
 
@@ -120,7 +121,7 @@ class TreatPage(Page):
         self._shown = True
         if self._user != self.bridge.user_uid:
             self._forget_person()
-        if self.session.of is not None and self.bridge.link.treated_uid:
+        if self.session.of is not None and self.bridge.link.treating:
             self.bridge.set_patient(self.session.of.patient_uid)
             if self.stack.currentWidget() is not self.seizure:
                 self._show(self.during)
@@ -201,8 +202,15 @@ class TreatPage(Page):
         """Read what is to be done for the chosen patient."""
         uid, login = self.bridge.patient_uid, self.bridge.login
         if self.bridge.link.running or login is None:
-            if login is not None and not self.bridge.link.treated_uid:
-                self._tell("A rehearsal is running", "Nobody is treated meanwhile.", REHEARSES)
+            if login is not None and not self.bridge.link.treating:
+                order = self.bridge.link.view.order
+                searching = order is not None and order.kind == "threshold"
+                title, where = (
+                    ("A threshold is looked for", SEARCHES)
+                    if searching
+                    else ("A rehearsal is running", REHEARSES)
+                )
+                self._tell(title, "Nobody is treated meanwhile.", where)
             return
         if not uid:
             self._tell(

@@ -1,0 +1,175 @@
+"""A threshold found in the whole window by keyboard alone; a mistaken key, an aborted series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from protocols.threshold import DEFAULT, Answer, Finding
+from tests.ui.decisions import OFFSCREEN
+from tests.ui.treating import PATIENCE_MS, Treating, treating
+from tests.ui.walking import Keyboard
+from tms_console.clinic.series import read_series, series_of
+from tms_console.clinic.thresholds import Threshold, thresholds_of
+from tms_console.delivery.order import EmulatorOrder
+from tms_console.ui.bridge import ChosenDevice
+from tms_console.ui.pages.threshold import ThresholdPage
+
+pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
+
+KEYS = {Answer.MOVED: Qt.Key.Key_M, Answer.STILL: Qt.Key.Key_N, Answer.UNCLEAR: Qt.Key.Key_C}
+ANSWERS = {True: Answer.MOVED, False: Answer.STILL, None: Answer.UNCLEAR}
+
+
+class Finder:
+    """A technician with a keyboard on the Threshold page; the simulated patient answers."""
+
+    def __init__(self, demo: Treating) -> None:
+        self.demo = demo
+        page = demo.shell._pages["threshold"]
+        assert isinstance(page, ThresholdPage)
+        self.page = page
+        self.keys = Keyboard(demo.shell)
+
+    def wait(self, true: object, _what: str) -> None:
+        assert callable(true)
+        self.demo.qtbot.waitUntil(true, timeout=PATIENCE_MS)
+
+    def start(self) -> None:
+        """Come from Patients, take both steps, and wait until the search runs."""
+        demo, before = self.demo, self.page.before
+        demo.bridge.go("patients")
+        demo.idle()
+        self.keys.work("Find the threshold")
+        self.wait(lambda: self.page.stack.currentWidget() is before, "the list")
+        demo.idle()
+        self.keys.to("Method")
+        self.keys.press(Qt.Key.Key_Home)
+        assert before.chosen_method is DEFAULT
+        self.keys.work("Prepare")
+        self.wait(before.start_button.isVisible, "the second step")
+        self.keys.work("The patient stated this name", Qt.Key.Key_Space)
+        self.keys.work("The patient stated this birth date", Qt.Key.Key_Space)
+        self.wait(lambda: demo.bridge.link.challenge is not None, "a challenge")
+        self.keys.work("Start the search")
+        self.wait(lambda: self.page.stack.currentWidget() is self.page.during, "the search")
+
+    @property
+    def screen(self):  # type: ignore[no-untyped-def]
+        return self.page.running.screen_now
+
+    def stimulate(self) -> Answer:
+        """Give one stimulus and look at the simulated patient."""
+        running = self.page.running
+        given = len(running.log.given)
+        self.wait(lambda: self.screen.can_stimulate, "S")
+        self.keys.press(Qt.Key.Key_S)
+        self.wait(lambda: len(running.log.given) == given + 1 and self.screen.can_answer, "answer")
+        self.wait(lambda: running.seen is not None, "the simulated patient")
+        assert running.seen is not None
+        return running.seen
+
+    def answer(self, seen: Answer) -> None:
+        self.keys.press(KEYS[seen])
+
+
+@pytest.fixture
+def finder(qtbot: QtBot, tmp_path: Path) -> Iterator[Finder]:
+    fast = EmulatorOrder(name="magpro", virtual=True, seed=7)
+    with treating(qtbot, tmp_path, device=fast) as demo:
+        demo.bridge.set_device(ChosenDevice(fast, "MagPro X100", simulated=True))
+        demo.shell.activateWindow()
+        qtbot.waitUntil(demo.shell.isActiveWindow, timeout=PATIENCE_MS)
+        yield Finder(demo)
+
+
+def newest(finder: Finder) -> Threshold:
+    ready = finder.demo.ready
+    with ready.trusting() as trusted:
+        return thresholds_of(trusted, ready.patient_uid)[-1]
+
+
+def test_a_whole_threshold_by_keyboard_alone_replays_bit_for_bit(finder: Finder) -> None:
+    before = newest(finder)
+    finder.start()
+    running = finder.page.running
+    while not any(one.answer is Answer.MOVED for one in running.log.given):
+        finder.answer(finder.stimulate())
+        finder.wait(lambda: finder.screen.can_move, "the search goes on")
+        finder.keys.press(Qt.Key.Key_PageUp, held=Qt.KeyboardModifier.ControlModifier)
+    finder.keys.press(Qt.Key.Key_Right, held=Qt.KeyboardModifier.AltModifier)
+    finder.keys.press(Qt.Key.Key_Left, held=Qt.KeyboardModifier.AltModifier)
+    finder.keys.work("Begin the threshold here")
+    seen = finder.stimulate()
+    wrong = Answer.STILL if seen is Answer.MOVED else Answer.MOVED
+    finder.answer(wrong)  # a mistaken key
+    finder.wait(lambda: finder.screen.can_take_back, "U")
+    finder.keys.press(Qt.Key.Key_U)
+    finder.wait(lambda: finder.screen.can_answer, "the answer again")
+    finder.answer(seen)
+    while running.standing is None or not running.standing.finished:
+        finder.wait(
+            lambda: (
+                running.standing is not None
+                and (running.standing.finished or finder.screen.can_stimulate)
+            ),
+            "the next one",
+        )
+        if running.standing is not None and running.standing.finished:
+            break
+        finder.answer(finder.stimulate())
+    shown = running.standing
+    assert shown is not None
+    assert running.log.taken_back == 1
+    finder.wait(lambda: finder.screen.value is not None, "a value")
+    value = finder.screen.value
+    finder.keys.work(f"Accept {value} %MSO")
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the end")
+    finder.demo.idle()
+    finder.wait(lambda: not finder.page.after.record.isVisible(), "the record")
+    found = newest(finder).measured
+    assert found.session_uid is not None
+    assert found.value_pct_mso == value
+    assert newest(finder).uid != before.uid
+    assert found.found is not None
+    again = Finding(found.found.settings)
+    for one in found.stimuli:
+        again = again.record(ANSWERS[one.answered], one.intensity_pct_mso)
+    told = (found.found.estimate, found.found.low, found.found.high)
+    replayed = again.standing
+    assert told == tuple(
+        repr(one) for one in (replayed.estimate_pct_mso, replayed.low, replayed.high)
+    )
+    assert (shown.estimate_pct_mso, shown.low, shown.high) == (
+        replayed.estimate_pct_mso,
+        replayed.low,
+        replayed.high,
+    )
+    ready = finder.demo.ready
+    with ready.trusting() as trusted:
+        series = read_series(trusted, ready.station.database, found.session_uid)
+    assert series.log.series == running.log.series
+    assert "than the last" in finder.page.after.change.text()
+
+
+def test_a_search_that_esc_stopped_is_kept_and_marked(finder: Finder) -> None:
+    finder.start()
+    finder.answer(finder.stimulate())
+    finder.wait(lambda: finder.screen.can_move, "the search goes on")
+    finder.keys.press(Qt.Key.Key_Escape)
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the end")
+    finder.demo.idle()
+    assert finder.page.after.title.text() == "Aborted: stopped"
+    assert not finder.page.after.record.isVisible()
+    ready = finder.demo.ready
+    with ready.trusting() as trusted:
+        (series,) = series_of(trusted, ready.station.database, ready.patient_uid)
+    assert series.standing == "aborted (stopped)"
+    assert len(series.log.given) == 1
+    finder.keys.work("Done")
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.before, "the list")
+    assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]

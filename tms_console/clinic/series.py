@@ -1,0 +1,208 @@
+"""Searches for a threshold as the record holds them: replayed from a session, listed, recorded.
+
+A series that was accepted becomes a threshold like any other; one that was rejected or did not get
+to its end stays where it is, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocols.canonical import moment_of
+from protocols.dose import HIGHEST_PCT_MSO
+from protocols.finding_content import Aim
+from protocols.finding_log import Decided, FindingLog, Verdict
+from protocols.threshold import METHODS, Answer
+from tms_console.accounts.errors import NotTrusted
+from tms_console.accounts.login import Login
+from tms_console.accounts.start_orders import read_start_order
+from tms_console.accounts.station import Station
+from tms_console.accounts.trust import Trusted
+from tms_console.clinic.day import require_session_of, sittings
+from tms_console.clinic.entries import printed_name
+from tms_console.clinic.errors import ClinicRefused
+from tms_console.clinic.measurement import Found, Measurement, Method, Stimulus
+from tms_console.clinic.thresholds import record_threshold, thresholds_of
+from tms_console.records.clinical import RecordKind
+from tms_console.records.closed_rows import ClosedSession, altered
+from tms_console.records.database import Database
+from tms_console.records.finding_rows import finding_log
+from tms_console.records.operations import SessionKind, SessionState
+
+__all__ = ["Series", "read_series", "record_series", "series_of"]
+
+_ANSWERS = {Answer.MOVED: True, Answer.STILL: False, Answer.UNCLEAR: None}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One search for a threshold.
+
+    Attributes:
+        session_uid: The session in which it was looked for.
+        patient_uid: Whose.
+        aim: Which threshold.
+        operator: Printed name of who looked for it.
+        started_at: When, RFC 3339 in UTC.
+        ended_at: When it was seen to end, "" if nobody saw or it has not.
+        state: How the session ended, "" while it runs.
+        reason: Why.
+        log: What was given and said.
+        threshold_uid: The threshold that was recorded from it, "" for none.
+    """
+
+    session_uid: str
+    patient_uid: str
+    aim: Aim
+    operator: str
+    started_at: str
+    ended_at: str
+    state: str
+    reason: str
+    log: FindingLog
+    threshold_uid: str
+
+    @property
+    def decided(self) -> Decided | None:
+        """What was decided on it."""
+        return self.log.decided
+
+    @property
+    def accepted(self) -> bool:
+        """True if its result was taken as the threshold, and the session got to its end."""
+        decided = self.decided
+        whole = self.state == SessionState.COMPLETED
+        return whole and decided is not None and decided.verdict is Verdict.ACCEPTED
+
+    @property
+    def standing(self) -> str:
+        """What became of it, in words."""
+        if not self.state:
+            return "still running"
+        if self.accepted:
+            return "accepted" if self.threshold_uid else "accepted, not yet recorded"
+        if self.decided is not None and self.decided.verdict is Verdict.REJECTED:
+            return "rejected"
+        return f"aborted ({self.state})"
+
+
+def read_series(trusted: Trusted, database: Database, session_uid: str) -> Series:
+    """Return a search for a threshold, replayed from its session.
+
+    Raises:
+        ClinicRefused: There is no such session, it is of another kind, or it cannot be read.
+        NotTrusted: Its rows are not what was closed.
+    """
+    session = trusted.sessions.get(session_uid)
+    if session is None or session.begun.get("kind") != SessionKind.THRESHOLD:
+        raise ClinicRefused(f"Session {session_uid[:40]} looked for no threshold.")
+    orders = trusted.records(RecordKind.START_ORDER, session_uid=session_uid)
+    if not orders:
+        raise ClinicRefused(f"Nobody ordered session {session_uid}.")
+    start = read_start_order(orders[-1], trusted.book)
+    if start.ordered.aim is None:
+        raise ClinicRefused(f"The order of session {session_uid} names no threshold.")
+    ended = session.ended or {}
+    if session.ended is not None:
+        closed = ClosedSession(
+            session_uid, trusted.head.console_uid, session.seq, session.begun, session.ended
+        )
+        with database.reading() as connection:
+            if words := altered(connection, closed):
+                raise NotTrusted(
+                    "changed", f"Session {session_uid} is not what was closed: {words}."
+                )
+    try:
+        log = finding_log(database, session_uid)
+    except ValueError as error:
+        raise ClinicRefused(
+            f"The series of session {session_uid} cannot be read: {error}"
+        ) from error
+    patient_uid = start.ordered.patient_uid
+    recorded = [
+        one.uid
+        for one in thresholds_of(trusted, patient_uid, all_records=True)
+        if one.measured.session_uid == session_uid and one.supersedes is None
+    ]
+    return Series(
+        session_uid=session_uid,
+        patient_uid=patient_uid,
+        aim=start.ordered.aim,
+        operator=printed_name(trusted, start.technician.user_uid),
+        started_at=str(session.begun.get("started_at")),
+        ended_at=str(ended.get("ended_at") or ""),
+        state=str(ended.get("state") or ""),
+        reason=str(ended.get("end_reason") or ""),
+        log=log,
+        threshold_uid=recorded[0] if recorded else "",
+    )
+
+
+def series_of(trusted: Trusted, database: Database, patient_uid: str) -> tuple[Series, ...]:
+    """Return every search for a threshold of a patient, in order, the aborted ones too."""
+    return tuple(
+        read_series(trusted, database, row.uid)
+        for one in sittings(trusted, patient_uid)
+        for row in one.rows
+        if row.kind is SessionKind.THRESHOLD
+    )
+
+
+def measurement_of(series: Series) -> Measurement:
+    """Return the threshold that an accepted series gives, with every stimulus of its method.
+
+    Raises:
+        ClinicRefused: It was not accepted, or does not give what was accepted.
+    """
+    log, finding, decided = series.log, series.log.finding, series.decided
+    if not series.accepted or finding is None or decided is None or not decided.value_pct_mso:
+        raise ClinicRefused("The series was not accepted, so it gives no threshold.")
+    standing = finding.standing
+    return Measurement(
+        patient_uid=series.patient_uid,
+        kind=series.aim.kind,
+        muscle=series.aim.muscle,
+        side=series.aim.side,
+        coil=series.aim.coil,
+        method=Method(series.aim.seen),
+        algorithm=METHODS[finding.settings.method].title,
+        value_pct_mso=min(decided.value_pct_mso, HIGHEST_PCT_MSO),
+        measured_at=series.ended_at or series.started_at,
+        session_uid=series.session_uid,
+        stimuli=tuple(
+            Stimulus(one.intensity_pct_mso, _ANSWERS[one.answer], number)
+            for number, one in enumerate(log.given, 1)
+            if one.of_method and one.answer is not None
+        ),
+        found=Found(
+            settings=finding.settings,
+            estimate=repr(standing.estimate_pct_mso),
+            low=repr(standing.low),
+            high=repr(standing.high),
+            place=(log.place.column, log.place.row),
+            given=len(log.given),
+            taken_back=log.taken_back,
+        ),
+    )
+
+
+def record_series(station: Station, login: Login, session_uid: str) -> str:
+    """Put the threshold of an accepted series on record, once; return the record's uid.
+
+    Raises:
+        ClinicRefused: It was not accepted, is recorded already, or the patient is not current.
+        NotPermitted: Their role does not include it.
+        NotTrusted: The record cannot be believed.
+        WriteFailed: Not known to be written.
+    """
+    with station.trusting() as trusted:
+        series = read_series(trusted, station.database, session_uid)
+        require_session_of(trusted, series.patient_uid, session_uid)
+    if series.threshold_uid:
+        raise ClinicRefused("The threshold of this series is on record already.")
+    return record_threshold(station, login, measurement_of(series))
+
+
+def newest_series(series: tuple[Series, ...]) -> Series | None:
+    """Return the series that began last, None if there is none."""
+    return max(series, key=lambda one: moment_of(one.started_at), default=None)

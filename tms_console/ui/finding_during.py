@@ -1,0 +1,386 @@
+"""The Threshold page while a threshold is looked for; it shows a screen and decides nothing.
+
+One key each: S stimulates, M moved, N did not, C can't tell, U takes the last answer back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from protocols.finding_log import Placed
+from protocols.threshold import Answer, Standing, Stimulus
+from tms_console.screens.finding_during import FindingScreen, place_words
+from tms_console.ui.bridge import Bridge
+from tms_console.ui.finding_plot import CurvePlot, HotspotGrid
+from tms_console.ui.icons import icon
+from tms_console.ui.parts import Card, Fact, button, rule, set_state, words
+from tms_console.ui.theme import Tokens
+from tms_console.ui.treat_during import OWN_BUTTON
+
+SIDE_PX = 320
+STEPS = ((-5, "Ctrl+PgDown"), (-1, "Ctrl+Down"), (1, "Ctrl+Up"), (5, "Ctrl+PgUp"))
+MOVES = (("Alt+Left", -1, 0), ("Alt+Right", 1, 0), ("Alt+Up", 0, 1), ("Alt+Down", 0, -1))
+
+
+class FindingDuring(QWidget):
+    """A search that runs."""
+
+    stop_pressed = Signal()
+    stimulate_pressed = Signal()
+    answered = Signal(object)
+    taken_back = Signal()
+    intensity_pressed = Signal(int)
+    place_chosen = Signal(object)
+    begin_pressed = Signal()
+    accept_pressed = Signal()
+    rejected = Signal(str)
+    seizure_pressed = Signal()
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.screen_now: FindingScreen | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Search for a threshold in progress")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        left = QVBoxLayout()
+        left.setSpacing(12)
+        left.addWidget(self._numbers())
+        left.addWidget(self._pictures(bridge.tokens), 1)
+        row.addLayout(left, 1)
+        row.addWidget(self._side())
+        self._keys()
+        self.show_theme(bridge.tokens)
+
+    # How it is built
+
+    def _numbers(self) -> Card:
+        """What to do on the left, the intensity on the right, where it stands below."""
+        card = Card()
+        card.body.setContentsMargins(20, 12, 20, 14)
+        card.body.setSpacing(4)
+        self.word = words("", "state", wraps=False)
+        self.hint = words("", "muted", wraps=False)
+        self.last = words("", "small", wraps=False)
+        self.simulated = words("", "strong", "warn", wraps=False)
+        self.set_to = words("", "huge", wraps=False)
+        self.unit = words("% MSO", "title", wraps=False)
+        self.unit.setContentsMargins(0, 0, 0, 9)
+        self.set_words = words("", "muted", wraps=False)
+        number = QHBoxLayout()
+        number.setSpacing(8)
+        number.addStretch(1)
+        number.addWidget(self.set_to)
+        number.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBottom)
+        what = QVBoxLayout()
+        what.setSpacing(3)
+        what.addWidget(self.word)
+        what.addWidget(self.hint)
+        said = QHBoxLayout()
+        said.setSpacing(16)
+        said.addWidget(self.last)
+        said.addWidget(self.simulated)
+        said.addStretch(1)
+        what.addLayout(said)
+        what.addStretch(1)
+        at = QVBoxLayout()
+        at.setSpacing(0)
+        at.addLayout(number)
+        self.set_words.setAlignment(Qt.AlignmentFlag.AlignRight)
+        at.addWidget(self.set_words)
+        top = QHBoxLayout()
+        top.addLayout(what, 1)
+        top.addLayout(at)
+        card.body.addLayout(top)
+        card.add(rule())
+        self.sentence = words("", "big", wraps=False)
+        self.small = words("", "muted")
+        card.add(self.sentence, self.small)
+        return card
+
+    def _pictures(self, tokens: Tokens) -> Card:
+        card = Card()
+        card.body.setContentsMargins(16, 10, 16, 10)
+        card.body.setSpacing(4)
+        self.picture_title = words("", "label", wraps=False)
+        self.stimuli = words("", "small", wraps=False)
+        head = QHBoxLayout()
+        head.addWidget(self.picture_title, 1)
+        head.addWidget(self.stimuli)
+        card.body.addLayout(head)
+        self.curve = CurvePlot(tokens)
+        self.grid = HotspotGrid(tokens)
+        self.grid.chosen.connect(self._choose_place)
+        search = QWidget()
+        row = QHBoxLayout(search)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(24)
+        row.addWidget(self.grid, 1)
+        row.addWidget(self._search_side())
+        self.pictures = QStackedWidget()
+        self.pictures.addWidget(search)
+        self.pictures.addWidget(self.curve)
+        card.body.addWidget(self.pictures, 1)
+        self.legend = words(
+            "● moved   ○ did not move   ✕ can't tell   │ estimate with its 95 % interval", "small"
+        )
+        card.add(self.legend, words(OWN_BUTTON, "small"))
+        return card
+
+    def _search_side(self) -> QWidget:
+        """Intensity and place of the search for the hotspot."""
+        side = QWidget()
+        side.setFixedWidth(250)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addStretch(1)
+        column.addWidget(words("INTENSITY OF THE SEARCH", "label", wraps=False))
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.steps: dict[int, QPushButton] = {}
+        for step, keys in STEPS:
+            how = "Lower" if step < 0 else "Raise"
+            name = f"{how} the intensity by {abs(step)} %MSO ({keys})"
+            made = button("", partial(self.intensity_pressed.emit, step), "step", name)
+            made.setText(f"\u2212{-step}" if step < 0 else f"+{step}")
+            made.setProperty("small", True)
+            made.setFixedSize(56, 44)
+            made.setToolTip(name)
+            if step > 0:  # a key that was meant for another must not raise it
+                made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            else:
+                made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            self.steps[step] = made
+            row.addWidget(made)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addWidget(words("Ctrl with ↑ ↓ for 1, PgUp and PgDn for 5 %MSO", "small"))
+        column.addSpacing(10)
+        column.addWidget(words("COIL", "label", wraps=False))
+        self.place = words("", "title")
+        column.addWidget(self.place)
+        column.addWidget(words("Alt with the arrow keys, or click on the grid", "small"))
+        column.addSpacing(10)
+        self.begin_button = button("Begin the threshold here", self.begin_pressed.emit, "primary")
+        column.addWidget(self.begin_button)
+        column.addStretch(1)
+        return side
+
+    def _side(self) -> QWidget:
+        side = QWidget()
+        side.setFixedWidth(SIDE_PX)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self._control())
+        column.addWidget(self._decision())
+        column.addWidget(self._session(), 1)
+        return side
+
+    def _control(self) -> Card:
+        card = Card()
+        card.body.setContentsMargins(14, 12, 14, 12)
+        self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
+        self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
+        self.stop_button.setIconSize(QSize(22, 22))
+        self.stop_button.setMinimumHeight(64)
+        self.stimulate = button(
+            "Stimulate   S", self.stimulate_pressed.emit, "primary", "Stimulate (S)"
+        )
+        self.stimulate.setMinimumHeight(50)
+        self.stimulate.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # by its own key, or the mouse
+        self.wait = words("", "small", wraps=False)
+        self.wait.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.moved = self._answer("It moved   M", "It moved (M)", Answer.MOVED)
+        self.still = self._answer("It did not   N", "It did not move (N)", Answer.STILL)
+        self.unclear = self._answer("Can't tell   C", "Can't tell (C)", Answer.UNCLEAR)
+        self.back = button(
+            "Take back   U", self.taken_back.emit, "", "Take the last answer back (U)"
+        )
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        grid.addWidget(self.moved, 0, 0)
+        grid.addWidget(self.still, 0, 1)
+        grid.addWidget(self.unclear, 1, 0)
+        grid.addWidget(self.back, 1, 1)
+        card.add(self.stop_button, self.stimulate, self.wait)
+        card.body.addLayout(grid)
+        return card
+
+    def _answer(self, text: str, name: str, seen: Answer) -> QPushButton:
+        made = button(text, partial(self.answered.emit, seen), "", name)
+        made.setMinimumHeight(40)
+        return made
+
+    def _decision(self) -> Card:
+        self.decision = Card()
+        self.decision.setAccessibleName("Finish")
+        self.decision.body.setContentsMargins(14, 10, 14, 10)
+        self.accept = button("Accept", self.accept_pressed.emit, "primary")
+        self.reason = QLineEdit()
+        self.reason.setPlaceholderText("Why it is rejected")
+        self.reason.setAccessibleName("Why the series is rejected")
+        self.reason.setMaxLength(300)
+        self.reason.textChanged.connect(self._look_at_reason)
+        self.reject = button("Reject", self._reject, "", "Reject the series")
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        row.addWidget(self.reason, 1)
+        row.addWidget(self.reject)
+        first = QHBoxLayout()
+        first.setSpacing(6)
+        self.seizure = button("Seizure", self.seizure_pressed.emit, "tap-bad", "Seizure: stop now")
+        self.seizure.setFixedWidth(84)
+        first.addWidget(self.accept, 1)
+        first.addWidget(self.seizure)
+        self.decision.body.addLayout(first)
+        self.decision.body.addLayout(row)
+        return self.decision
+
+    def _session(self) -> Card:
+        card = Card()
+        card.setAccessibleName("This series")
+        card.body.setContentsMargins(14, 8, 14, 8)
+        card.body.setSpacing(1)
+        self.aim, self.method = words("", "small"), Fact("Method")
+        self.coil, self.heard = Fact("Coil"), Fact("Last device reply")
+        card.add(self.aim, rule(), self.method, rule(), self.coil, rule(), self.heard)
+        self.told = words("", "small", "warn")
+        card.add(self.told)
+        card.body.addStretch(1)
+        return card
+
+    def _keys(self) -> None:
+        """One key each, at once; a key that is held down does it once."""
+        pairs: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("S", self.stimulate.click),
+            ("M", self.moved.click),
+            ("N", self.still.click),
+            ("C", self.unclear.click),
+            ("U", self.back.click),
+            *((keys, self.steps[step].click) for step, keys in STEPS),
+            *((keys, partial(self._move_place, column, row)) for keys, column, row in MOVES),
+        )
+        self._shortcuts = []
+        for keys, press in pairs:
+            made = QShortcut(QKeySequence(keys), self)
+            made.setAutoRepeat(False)
+            made.activated.connect(press)
+            self._shortcuts.append(made)
+
+    # What is shown
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the focus from every control, in the rail too."""
+        super().showEvent(event)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def begin(self, aim: str, method: str) -> None:
+        """Forget the last search; no control has the focus."""
+        self.aim.setText(aim)
+        self.method.show_value(method)
+        self.reason.clear()
+        self.simulated.setText("")
+        self.told.setText("")
+        self.curve.show_series(None, ())
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_theme(self, tokens: Tokens) -> None:
+        """Take the colours of a theme."""
+        self.curve.show_theme(tokens)
+        self.grid.show_theme(tokens)
+        self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
+
+    def show_screen(self, screen: FindingScreen, heard: str) -> None:
+        """Show this moment in place of the last."""
+        self.screen_now = screen
+        _say(self.word, screen.word, screen.state)
+        self.setAccessibleDescription(f"{screen.word}. {screen.sentence}")
+        _say(self.hint, screen.hint)
+        _say(self.last, screen.last)
+        _say(self.set_to, str(screen.set_to) if screen.set_to else "\u2013")
+        _say(self.set_words, screen.set_words)
+        _say(self.sentence, screen.sentence)
+        _say(self.small, screen.small)
+        _say(self.stimuli, screen.stimuli)
+        _say(self.wait, screen.wait)
+        _say(self.place, place_words(screen.place).capitalize())
+        self.coil.show_value(screen.coil)
+        self.heard.show_value(heard)
+        if self.pictures.currentIndex() != (0 if screen.searching else 1):
+            self.pictures.setCurrentIndex(0 if screen.searching else 1)
+        _say(self.picture_title, "HOTSPOT" if screen.searching else "THRESHOLD")
+        self.legend.setVisible(not screen.searching)
+        self.grid.show_marks(screen.place, screen.marks, place_words(screen.place))
+        for one, allowed in (
+            (self.stimulate, screen.can_stimulate),
+            (self.moved, screen.can_answer),
+            (self.still, screen.can_answer),
+            (self.unclear, screen.can_answer),
+            (self.back, screen.can_take_back),
+            (self.begin_button, screen.can_begin),
+            *((each, screen.can_move) for each in self.steps.values()),
+            (self.accept, screen.value is not None),
+        ):
+            self._allow(one, allowed)
+        _say(self.accept, "Accept" if screen.value is None else f"Accept {screen.value} %MSO")
+        self.accept.setAccessibleName(self.accept.text())
+        self._look_at_reason()
+
+    def show_curve(self, standing: Standing | None, series: tuple[Stimulus, ...]) -> None:
+        """Show the curve and the answers."""
+        told = "" if self.screen_now is None else self.screen_now.sentence
+        self.curve.show_series(standing, series, told)
+
+    def _allow(self, one: QPushButton, allowed: bool) -> None:
+        """Let a button be used; the focus never falls from it to its neighbour."""
+        if not allowed and one.hasFocus():
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        if one.isEnabled() != allowed:
+            one.setEnabled(allowed)
+
+    # What is pressed
+
+    def _look_at_reason(self) -> None:
+        may = self.screen_now is not None and self.screen_now.can_decide
+        self._allow(self.reject, may and bool(self.reason.text().strip()))
+
+    def _reject(self) -> None:
+        self.rejected.emit(self.reason.text().strip())
+
+    def _choose_place(self, place: Placed) -> None:
+        if self.screen_now is not None and self.screen_now.can_move:
+            self.place_chosen.emit(place)
+
+    def _move_place(self, column: int, row: int) -> None:
+        shown = self.screen_now
+        if shown is None or not shown.can_move:
+            return
+        at = shown.place
+        try:
+            self.place_chosen.emit(Placed(at.column + column, at.row + row))
+        except ValueError:
+            return  # the edge of the grid
+
+
+def _say(label: QWidget, text: str, state: str | None = None) -> None:
+    """Change a label only if it says something else: a repaint costs."""
+    if label.property("text") != text:
+        label.setProperty("text", text)
+    if state is not None:
+        set_state(label, state)
