@@ -137,3 +137,9 @@ def test_a_person_chooses_what_the_label_says_and_is_told_what_follows() -> None
     assert "choose them as its label says" in told
     assert "has not been reviewed, so no real Magstim Super Rapid² (240 V) treats a patient" in told
     assert driver_words(with_driver(port, "magpro")) == driver_words(port) == ""
+
+
+def test_a_model_that_the_unit_does_not_tell_is_said_to_be_chosen() -> None:
+    told = replace(FOUND, driver="super-rapid2", model="Magstim Super Rapid² (240 V)")
+    assert after(DeviceScreen(), told).facts[0][0] == "Model, as chosen"
+    assert after(DeviceScreen(), replace(FOUND, driver="magpro")).facts[0][0] == "Model"

@@ -98,8 +98,9 @@ class DeviceScreen:
         found = self.found
         if found is None:
             return ()
+        chosen = bool(found.driver) and registry.driver_entry(found.driver).label_decides
         return (
-            ("Model", found.model),
+            ("Model, as chosen" if chosen else "Model", found.model),
             ("Serial number", found.serial or "not told"),
             ("Firmware", found.firmware or "not told"),
             ("Coil", found.coil or "none"),
