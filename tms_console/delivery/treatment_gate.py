@@ -221,7 +221,8 @@ def screening_check(facts: AskedFacts) -> CheckResult:
             f"{form.name} is {days} days old; {policy.screening_days} days are the most.",
             "Screen the patient again.",
         )
-    return _answers("screening", form, f"{form.name}, {days} days ago.")
+    ago = "today" if not days else "yesterday" if days == 1 else f"{days} days ago"
+    return _answers("screening", form, f"{form.name}, {ago}.")
 
 
 def form_check(
