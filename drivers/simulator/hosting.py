@@ -33,6 +33,8 @@ CHUNK = 4096
 MAX_READS = 64
 """Reads in a row before the device gets its turn, whatever a client floods it with."""
 PORT_TRIES = 20
+TERMINALS = ("/dev/pts/", "/dev/tty")
+"""Where pseudo-terminals are, on Linux and macOS."""
 
 
 class HostPort(Protocol):
@@ -143,7 +145,7 @@ def _clear_the_way(link: Path) -> None:
     if not isinstance(control, Path):
         raise NotConnected(f"{link}: a link's name cannot look like a network address")
     target = _leads_to(link)
-    if _is_there(link) and (target is None or not target.startswith("/dev/")):
+    if _is_there(link) and (target is None or not target.startswith(TERMINALS)):
         raise PortBusy(f"{link}: there is something here that is no link to a terminal")
     if _is_there(control):
         if not stat.S_ISSOCK(control.lstat().st_mode):
