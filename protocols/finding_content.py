@@ -62,8 +62,9 @@ class Aim(Canonical):
             raise ContentError(f"answers are seen by EMG or as a visible twitch, not {self.seen}")
 
     def __str__(self) -> str:
-        """Return `resting hand, right APB, left hemisphere, figure-8, visible twitch`."""
-        return f"{self.kind}, {self.muscle}, {self.side} hemisphere, {self.coil}, {self.seen}"
+        """Return `Resting hand, right APB, left hemisphere, figure-8, visible twitch`."""
+        kind = str(self.kind).capitalize()
+        return f"{kind}, {self.muscle}, {self.side} hemisphere, {self.coil}, {self.seen}"
 
     def canonical(self) -> dict[str, JsonValue]:
         """Return it as JSON values."""

@@ -29,6 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.bench.figures import Finding, Line, NotMeasured
+from tests.bench.finding import measure_finding
 from tests.bench.keep_alive import measure_keep_alive
 from tests.bench.lateness import Round, measure_lateness
 from tests.bench.machine import can_have_realtime, describe, load_average
@@ -152,6 +153,7 @@ def parts(sizes: Sizes, folder: Path) -> Sequence[Part]:
             sizes.versions * 0.2 + sizes.rehearsals * 3 + 3,
             lambda: measure_commands(sizes.versions, sizes.rehearsals, folder),
         ),
+        Part("threshold finding", 40, measure_finding),
         Part("bytes on disk", 0.1, lambda: _bytes(folder)),
         Part(
             "durable pulses",

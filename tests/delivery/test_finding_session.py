@@ -31,6 +31,8 @@ from tms_console.clinic.policies import approve_policy, policy_in_force, propose
 from tms_console.clinic.series import Series, read_series, record_series, series_of
 from tms_console.clinic.thresholds import threshold, thresholds_of, withdraw_threshold
 from tms_console.clinic.verdicts import Decision
+from tms_console.delivery.controls import Controls
+from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.values import new_uid
 from tms_console.records.verify import verify
 
@@ -195,6 +197,28 @@ def test_an_answer_to_a_stimulus_that_was_not_given_is_refused(ready: Ready) -> 
     run = search(ready, [set_to(50), say(Answered(1, Answer.MOVED))])
     assert read(ready, run).log.series == ()
     assert any("0 were given" in one for one in run.events("fault"))
+
+
+def test_a_window_that_goes_silent_ends_the_series_as_it_ends_a_treatment(ready: Ready) -> None:
+    def silent(controls: Controls, _snapshot: Snapshot) -> bool:
+        controls.lose_host("the window did not answer for 2.1 s")
+        return True
+
+    run = search(ready, [set_to(50), give, answer(Answer.MOVED), silent, give])
+    assert run.state == "interrupted"
+    assert len(run.commands) == 1
+    assert read(ready, run).standing == "aborted (interrupted)"
+
+
+def test_going_on_gives_nothing_by_itself(ready: Ready) -> None:
+    """Resume goes on with a treatment; a search gives what is ordered one by one."""
+
+    def resume(controls: Controls, _snapshot: Snapshot) -> bool:
+        controls.resume()
+        return True
+
+    run = search(ready, [set_to(50), resume, resume])
+    assert not run.commands
 
 
 @pytest.mark.parametrize("fault", ["drop_pulse@1", "coil_hot@1", "unplug@1"])

@@ -36,7 +36,7 @@ from tms_console.ui.pages.today import TodayPage
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 
 ROLES = (Role.TECHNICIAN, Role.PHYSICIAN, Role.ADMINISTRATOR, Role.QA)
-PAGES = ("today", "patients", "treat", "approvals", "device", "records", "qa")
+PAGES = ("today", "patients", "treat", "threshold", "approvals", "device", "records", "qa")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,3 +175,41 @@ def test_a_search_that_esc_stopped_is_kept_and_marked(finder: Finder) -> None:
     finder.keys.work("Done")
     finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.before, "the list")
     assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]
+
+
+def test_a_killed_delivering_process_leaves_a_series_that_says_so(finder: Finder) -> None:
+    finder.start()
+    finder.answer(finder.stimulate())
+    finder.wait(lambda: finder.screen.can_move, "the search goes on")
+    client = finder.demo.bridge.link._client
+    assert client is not None
+    os.kill(client.pid, signal.SIGKILL)
+    page, ready = finder.page, finder.demo.ready
+    finder.wait(lambda: page.stack.currentWidget() is page.after, "the end")
+    finder.demo.idle()
+    finder.wait(lambda: page.after.title.text() == "Aborted: interrupted", "it is settled")
+    with ready.trusting() as trusted:
+        (series,) = series_of(trusted, ready.station.database, ready.patient_uid)
+    assert series.standing == "aborted (interrupted)"
+    assert [one.answer for one in series.log.given] == [running_answer(finder)]
+
+
+def running_answer(finder: Finder) -> Answer | None:
+    """Return what was answered to the first stimulus, as the window knows it."""
+    return finder.page.running.log.given[0].answer
+
+
+def test_keys_do_nothing_while_the_screen_is_locked(finder: Finder) -> None:
+    """Nobody who is not logged in gives a stimulus or an answer; Esc still stops."""
+    finder.start()
+    finder.wait(lambda: finder.screen.can_stimulate, "S")
+    finder.keys.press(Qt.Key.Key_L, held=Qt.KeyboardModifier.ControlModifier)
+    finder.demo.idle()
+    finder.keys.press(Qt.Key.Key_S)
+    assert finder.page.running._ordered == (0, 0)
+    finder.page.running.stimulate()
+    assert finder.page.running._ordered == (0, 0)
+    finder.keys.press(Qt.Key.Key_Escape)
+    finder.wait(lambda: not finder.demo.bridge.link.running, "the end")
+    finder.demo.idle()
+    assert finder.page.running.log.given == ()

@@ -123,8 +123,8 @@ def session_to_settle(trusted: Trusted, station: Station, patient_uid: str) -> t
 
 
 def _to_settle(trusted: Trusted, station: Station, patient_uid: str) -> str:
-    found = sittings(trusted, patient_uid)
-    if not found or not found[-1].treatment:
+    found = [one for one in sittings(trusted, patient_uid) if one.treatment]
+    if not found:
         return ""
     row = found[-1].rows[-1]
     wall = station.wall()

@@ -221,7 +221,7 @@ class RunningFinding(QObject):
     def stimulate(self) -> None:
         """Order the next stimulus, as it is shown."""
         shown, login = self.screen_now, self._bridge.login
-        if shown is None or login is None or not shown.can_stimulate:
+        if shown is None or login is None or login.locked or not shown.can_stimulate:
             return
         login.touch()
         self._ordered = (len(self.log.given) + 1, shown.set_to)

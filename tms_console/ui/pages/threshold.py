@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from protocols.finding_content import Aim
 from protocols.screening import AnswerValue
+from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.clinic.forms import Filling, fill_in
 from tms_console.clinic.series import record_series
@@ -35,6 +36,7 @@ from tms_console.ui.treat_left_over import LeftOver, said_loudly
 
 NOT_READY = "The delivering process is not ready yet. Try again in a moment."
 ANOTHER_PATIENT = "Another patient was chosen meanwhile. Look at the list again."
+GONE = "Whoever pressed Start logged out or locked the screen meanwhile; nothing was ordered."
 LOOK_AGAIN_MS = 30_000
 LOOK_SOON_MS = 1_000
 """While nothing but the shortest interval is waited for."""
@@ -57,6 +59,8 @@ class ThresholdPage(Page):
         self._after_uid = ""
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
+        self._user = ""
+        self._form_of = ("", "")
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
@@ -104,6 +108,9 @@ class ThresholdPage(Page):
     def entered(self) -> None:
         """Show the running search, or read what is to be done."""
         self._shown = True
+        if self._user != self.bridge.user_uid:  # nothing that somebody else chose stays
+            self._user, self._asked, self._after_uid = self.bridge.user_uid, None, ""
+            self.before.show_refusal("", ())
         if self.finding and self.running.of is not None:
             self.bridge.set_patient(self.running.of.patient_uid)
             self._show(self.during)
@@ -219,21 +226,31 @@ class ThresholdPage(Page):
             self.bridge.go(what)
             return
         uid = screen.patient_uid
+        self._form_of = (uid, self.bridge.user_uid)
         self.bridge.read(
-            self, lambda trusted, _wall: form_screen(trusted, uid, what, ""), self._show_form
+            self,
+            lambda trusted, _wall: form_screen(trusted, uid, what, ""),
+            partial(self._show_form, uid),
         )
 
-    def _show_form(self, screen: FormScreen) -> None:
-        self.form.open(screen)
-        self._show(self.form)
+    def _show_form(self, patient_uid: str, screen: FormScreen) -> None:
+        if patient_uid == self._form_of[0] and self._still_wanted:
+            self.form.open(screen)
+            self._show(self.form)
+
+    @property
+    def _still_wanted(self) -> bool:
+        """True while who opened a form is logged in, with the same patient."""
+        same = self._form_of == (self.bridge.patient_uid, self.bridge.user_uid)
+        return same and not self.bridge.link.running
 
     @Slot(str, object)
     def save_form(self, form_id: str, answers: dict[str, AnswerValue]) -> None:
         """Put a form on record."""
-        screen = self.before.screen_now
-        if screen is None:
+        uid = self._form_of[0]
+        if not self._still_wanted:
+            self.form.tell(ANOTHER_PATIENT)
             return
-        uid = screen.patient_uid
         self.bridge.act(
             self,
             lambda station, login: fill_in(station, login, uid, Filling(form_id, answers)),
@@ -298,11 +315,11 @@ class ThresholdPage(Page):
             self._not_started(NOT_READY)
             return
         self.before.show_busy("Signing the order ...")
-        device, shown = self.bridge.device.order, screen.shown
+        device, shown, login = self.bridge.device.order, screen.shown, self.bridge.login
         self.bridge.act(
             self,
             lambda station, login: sign_finding(station, login, shown, challenge, device),
-            partial(self._begin, screen),
+            partial(self._begin, screen, login),
             self._not_started,
         )
 
@@ -310,9 +327,15 @@ class ThresholdPage(Page):
         self.before.back()
         self.before.show_refusal(sentence, ())
 
-    def _begin(self, screen: FindingBefore, order: SessionOrder) -> None:
+    def _begin(self, screen: FindingBefore, login: Login | None, order: SessionOrder) -> None:
         policy = screen.shown.policy
         if policy is None or self.bridge.link.running:
+            return
+        if screen.patient_uid != self.bridge.patient_uid:
+            self._not_started(ANOTHER_PATIENT)
+            return
+        if login is None or login is not self.bridge.login or login.locked:
+            self._not_started(GONE)
             return
         self.running.begin(
             Searching(
