@@ -36,6 +36,7 @@ BEHIND_THE_PAGES = (
     "tms_console.clinic.remeasuring",
     "tms_console.clinic.series",
     "tms_console.delivery.finding_order",
+    "drivers.simulator.patient",
     "tms_console.screens.treat",
     "tms_console.screens.treat_after",
     "tms_console.screens.treat_during",
