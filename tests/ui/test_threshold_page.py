@@ -18,6 +18,7 @@ from tests.ui.walking import Keyboard
 from tms_console.clinic.series import read_series, series_of
 from tms_console.clinic.thresholds import Threshold, thresholds_of
 from tms_console.delivery.order import EmulatorOrder
+from tms_console.records.finding_rows import finding_log
 from tms_console.ui.bridge import ChosenDevice
 from tms_console.ui.pages.threshold import ThresholdPage
 
@@ -181,22 +182,19 @@ def test_a_killed_delivering_process_leaves_a_series_that_says_so(finder: Finder
     finder.start()
     finder.answer(finder.stimulate())
     finder.wait(lambda: finder.screen.can_move, "the search goes on")
-    client = finder.demo.bridge.link._client
+    page, ready, client = finder.page, finder.demo.ready, finder.demo.bridge.link._client
+    uid, database = finder.demo.bridge.link.view.session_uid, ready.station.database
+    finder.wait(lambda: len(finding_log(database, uid).given) == 1, "the stimulus on disk")
+    finder.wait(lambda: not finding_log(database, uid).waits_for_answer, "the answer on disk")
     assert client is not None
     os.kill(client.pid, signal.SIGKILL)
-    page, ready = finder.page, finder.demo.ready
     finder.wait(lambda: page.stack.currentWidget() is page.after, "the end")
     finder.demo.idle()
     finder.wait(lambda: page.after.title.text() == "Aborted: interrupted", "it is settled")
     with ready.trusting() as trusted:
-        (series,) = series_of(trusted, ready.station.database, ready.patient_uid)
+        (series,) = series_of(trusted, database, ready.patient_uid)
     assert series.standing == "aborted (interrupted)"
-    assert [one.answer for one in series.log.given] == [running_answer(finder)]
-
-
-def running_answer(finder: Finder) -> Answer | None:
-    """Return what was answered to the first stimulus, as the window knows it."""
-    return finder.page.running.log.given[0].answer
+    assert series.log == page.running.log
 
 
 def test_keys_do_nothing_while_the_screen_is_locked(finder: Finder) -> None:
@@ -204,6 +202,9 @@ def test_keys_do_nothing_while_the_screen_is_locked(finder: Finder) -> None:
     finder.start()
     finder.wait(lambda: finder.screen.can_stimulate, "S")
     finder.keys.press(Qt.Key.Key_L, held=Qt.KeyboardModifier.ControlModifier)
+    login = finder.demo.bridge.login
+    assert login is not None
+    finder.wait(lambda: login.locked, "the lock")
     finder.demo.idle()
     finder.keys.press(Qt.Key.Key_S)
     assert finder.page.running._ordered == (0, 0)

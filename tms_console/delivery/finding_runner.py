@@ -37,6 +37,8 @@ from tms_console.delivery.transitions import due_ns
 from tms_console.records.finding_rows import FINDING
 from tms_console.records.operations import EventKind
 
+COMMIT_S = 1.0
+"""How long a commit is waited for under the virtual clock, while a person is waited for anyway."""
 PERSON_S = 0.02
 """How long the loop waits in real time for a person where a virtual clock stands still for them."""
 
@@ -110,7 +112,9 @@ class FindingRunner(SessionRunner):
         except ContentError as error:
             self._journal.note(EventKind.FAULT, f"refused {told}: {error}", actor)
             return None
-        self._journal.note(EventKind.STATE, FINDING + told, actor)
+        ticket = self._journal.note(EventKind.STATE, FINDING + told, actor)
+        if self._journal.clock.virtual:
+            ticket.wait(COMMIT_S)  # its writer commits only when somebody waits
         if isinstance(entry, Decided):
             words = f"the series was {entry.verdict.value}"
             return Finished(f"{words}: {entry.reason}" if entry.reason else words)

@@ -95,9 +95,9 @@ class Journal:
         """Hand over a write."""
         return self.writer.submit(operation)
 
-    def note(self, kind: EventKind, detail: str, actor: str = "console") -> None:
+    def note(self, kind: EventKind, detail: str, actor: str = "console") -> Ticket:
         """Put an event on record, with the time as it is now."""
-        self.write(
+        return self.write(
             SessionEvent(
                 uid=new_uid(),
                 session_uid=self.uid,
