@@ -334,7 +334,9 @@ def _search(studio: Studio, page: ThresholdPage, *, aborted: bool) -> None:
         filling = Filling(form_id, answers)
         fill_in(studio.bridge.station, login, studio.bridge.patient_uid, filling)
     studio.page("threshold")
-    page.before.method.setCurrentIndex(0)
+    before = page.before
+    studio.wait(lambda: before.screen_now is not None and before.screen_now.ready)
+    before.method.setCurrentIndex(0)
     page.before.method.activated.emit(0)
     page.prepare()
     studio.wait(page.before.start_button.isVisible)

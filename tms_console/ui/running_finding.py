@@ -43,6 +43,8 @@ FIRST_PCT_MSO = 50
 """Where the search for the hotspot begins if no threshold is on record; an operational choice."""
 CM = 10.0
 """A place of the grid in mm."""
+DRAWN = 24
+"""So many made-up patients are drawn, to take the one who is most like the last threshold."""
 REFUSED_AFTER_S = 3.0
 """An order of which nothing came for so long was not taken."""
 
@@ -121,8 +123,12 @@ class RunningFinding(QObject):
         if self._virtual is None:
             return
         (seed, path), log = self._virtual, self.log
+        near = None if self.of is None else self.of.last_value
         self._computing.run(
-            self, lambda: _seen(seed, path, log), partial(self._show_seen, log), self._not_computed
+            self,
+            lambda: _seen(seed, near, path, log),
+            partial(self._show_seen, log),
+            self._not_computed,
         )
 
     def _show_seen(self, log: FindingLog, seen: Answer | None) -> None:
@@ -348,16 +354,22 @@ class RunningFinding(QObject):
 
 
 @lru_cache(maxsize=4)
-def _patient(seed: int) -> VirtualPatient:
-    """Return a made-up patient; drawing one from the population takes a moment."""
-    return VirtualPatient(seed)
+def _patient(seed: int, near_pct_mso: int | None) -> VirtualPatient:
+    """Return a made-up patient, of some the one whose threshold is nearest to a value.
+
+    Drawing one from the population takes a moment: in the computing thread alone.
+    """
+    if near_pct_mso is None:
+        return VirtualPatient(seed)
+    drawn = [VirtualPatient(seed + number) for number in range(DRAWN)]
+    return min(drawn, key=lambda one: abs(one.threshold_pct_mso - near_pct_mso))
 
 
-def _seen(seed: int, path: Path, log: FindingLog) -> Answer | None:
+def _seen(seed: int, near: int | None, path: Path, log: FindingLog) -> Answer | None:
     """Return what a simulated patient did after the last stimulus, from the emulator's own log."""
     at = log.given[-1].place
     place = CoilPlace(at.column * CM, at.row * CM)
-    seen = list(responses_in(path, _patient(seed), place))
+    seen = list(responses_in(path, _patient(seed, near), place))
     if len(seen) < len(log.given):
         return None
     return Answer.MOVED if seen[len(log.given) - 1].moved else Answer.STILL
