@@ -13,8 +13,12 @@ PYTEST_OPTIONS ?= -n 4 --dist worksteal
 # The window's libraries are looked for only where they are needed: QtGui links them.
 QT_LIBRARIES := libegl1 libgl1 libxkbcommon0 libfontconfig1 libdbus-1-3
 COVERED := tms_console/delivery/*,protocols/*,drivers/*
-# what must show by itself that the core is tested; tracing the rest would only cost time
-CORE_TESTS := tests/protocols tests/drivers tests/delivery
+# What shows by itself that the core is tested.  Whole sessions by the dozen are not traced: that
+# would only cost time.
+UNTRACED := $(addprefix tests/delivery/test_,session_library.py session_orders.py \
+  session_record_fails.py treatment_properties.py unreported.py)
+CORE_TESTS := tests/protocols tests/drivers \
+  $(filter-out $(UNTRACED),$(wildcard tests/delivery/test_*.py))
 
 .PHONY: demo test lint bench records-10y crash-test monkey screenshots constraints clean
 

@@ -628,7 +628,7 @@ def whole_ledger() -> Ledger:
 WHOLE = whole_ledger()
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_one_changed_bit_makes_a_statement_count_for_nothing(data: st.DataObject) -> None:
     """In the text, whatever it then says, or in the signature; and in nobody else's."""

@@ -283,7 +283,7 @@ def attempt(rig: Rig, which: int) -> StimulatorError | None:
     return None
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     subjects,
     st.integers(0, 2),
@@ -313,7 +313,7 @@ def test_no_spoilt_reply_makes_a_stimulating_command_go_out_twice(
     assert len(rig.device.fired) == fired or isinstance(trouble, StimulatorError)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     subjects,
     st.integers(0, 2),
@@ -447,7 +447,7 @@ def test_arm_is_sent_once_even_if_its_answer_is_lost(rig: Rig) -> None:
 OPERATIONS = ("configure", "arm", "disarm", "fire", "start", "poll", "long poll", "count", "panel")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     subjects,
     st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 2)), max_size=14),

@@ -735,7 +735,7 @@ wild = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     st.sampled_from(sorted(VARIANTS)),
     st.lists(st.tuples(wild, st.integers(0, 700)), max_size=25),

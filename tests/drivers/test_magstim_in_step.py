@@ -94,7 +94,7 @@ def require_in_step(desk: Desk, stimulator: Stimulator) -> bool:
 
 
 @pytest.mark.parametrize("variant", ["super-rapid2", "rapid2-v7", "bistim2", "magstim200"])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(acts=st.lists(ACTS, min_size=4, max_size=16))
 def test_no_sequence_of_calls_and_mishaps_brings_driver_and_unit_out_of_step(
     variant: str, acts: list[Act]
