@@ -29,6 +29,7 @@ from tms_console.delivery.states import (
     IntensityPressed,
     MadeReady,
     MakeReady,
+    Paused,
     PausePressed,
     ResumePressed,
     SetTo,
@@ -116,6 +117,16 @@ def test_an_order_that_comes_twice_gives_one() -> None:
     assert len(session.delivered) == 1
 
 
+def test_an_ordered_stimulus_is_given_at_what_was_seen_whatever_is_pressed_after_it() -> None:
+    session = Session()
+    session.press(IntensityPressed(50, 1))
+    session.order(1, 50)
+    session.press(IntensityPressed(60, 1))
+    session.wait(1)
+    (ready,) = (one for one in session.done if isinstance(one, MakeReady))
+    assert ready.intensity_pct_mso == 50
+
+
 def test_a_pause_takes_an_order_back() -> None:
     session = Session()
     session.press(IntensityPressed(50, 1))
@@ -140,6 +151,7 @@ def test_only_single_pulses_can_be_given_on_demand() -> None:
 
 _EVENTS = st.one_of(
     st.builds(IntensityPressed, st.integers(0, 100), st.integers(1, 2)),
+    st.just("the next one"),
     st.tuples(st.integers(1, 7), st.integers(1, 100)),
     st.builds(PausePressed, st.just("F8")),
     st.builds(ResumePressed, st.just(0)),
@@ -158,6 +170,11 @@ def test_whatever_is_pressed_each_stimulus_had_its_order_its_interval_and_its_bo
     for one in pressed:
         if isinstance(one, float):
             session.wait(one)
+        elif isinstance(one, str):
+            if isinstance(session.state, Paused):
+                progress = session.state.progress
+                orders.add((progress.next + 1, progress.intensities[0]))
+                session.order(progress.next + 1, progress.intensities[0])
         elif isinstance(one, tuple):
             orders.add(one)
             session.order(*one)

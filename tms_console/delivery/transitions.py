@@ -98,6 +98,10 @@ def step(plan: Plan, state: State, event: Event) -> Next:
 def _pressed(plan: Plan, state: RunningState, event: Event) -> Next | None:
     """Return what follows from what somebody pressed, None if nobody pressed anything."""
     match event:
+        case IntensityPressed(wanted) if plan.on_demand and not isinstance(state, Paused):
+            # what was ordered is given at what whoever ordered it saw
+            words = f"refused: {wanted} %MSO: a stimulus was ordered"
+            return state, [Note(EventKind.INTENSITY, words)]
         case IntensityPressed():
             return _set_now(plan, *_move_intensity(plan, state, event))
         case Finished(reason) if plan.on_demand:
