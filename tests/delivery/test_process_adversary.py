@@ -116,7 +116,7 @@ def tens(tmp_path: Path) -> pipe.Start:
 def test_notes_do_not_stand_for_a_window_that_does_not_beat(tmp_path: Path) -> None:
     """Notes come from a worker thread: they go on while the window itself hangs."""
     note = pipe.PutOnRecord(EventKind.NOTE, "from a worker", "J. Meyer")
-    with served(silent_after_s=0.7) as it:
+    with served(silent_after_s=1.5) as it:
         it.send(tens(tmp_path))
         it.until(pipe.Began, lambda: it.send(pipe.Beat()))
         over = it.until(pipe.Over, lambda: it.send(note))

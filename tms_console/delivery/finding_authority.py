@@ -193,11 +193,11 @@ class FindingAuthority:
 
     @property
     def coil_stated(self) -> CoilStated | None:
-        """What the signed order says of the coil."""
+        """What the signed order says of the coil: the one that the threshold is looked for with."""
         start = self._start
-        if start is None or start.ordered.stated_coil is None:
+        if start is None or start.ordered.aim is None:
             return None
-        return CoilStated(start.ordered.stated_coil, start.technician.name)
+        return CoilStated(start.ordered.aim.coil, start.technician.name)
 
     def digest_now(self) -> str:
         """Return the policy's digest, if what runs is what it allows."""
