@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from drivers.errors import DeliveryUncertain, StimulatorError
+from drivers.errors import DeliveryUncertain, NotConnected, StimulatorError
 from drivers.interface import (
     Capabilities,
     Clock,
@@ -28,7 +28,7 @@ from drivers.interface import (
     Stimulator,
     TrainSettings,
 )
-from drivers.witness.reader import Edge, Witness
+from drivers.witness.reader import Edge, Witness, WitnessEvent
 
 SLICE_NS = 2_000_000
 """Stimulator and witness are listened to in turn, so long each."""
@@ -77,6 +77,7 @@ class WitnessedStimulator:
         self._edges: deque[int] = deque(maxlen=EDGES_KEPT)
         self._unmatched: deque[PulseReport] = deque()
         self._owed_from_ns: int | None = None
+        self._gone = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -182,7 +183,7 @@ class WitnessedStimulator:
     def _hear(self) -> None:
         """Take what the witness saw, and compare the device's own reports with it."""
         now_ns = self._clock.now_ns()
-        for event in self._witness.read(now_ns):
+        for event in self._seen(now_ns):
             if isinstance(event, Edge):
                 self._edges.append(event.at_ns)
                 if not self._is_owed(event.at_ns):
@@ -194,6 +195,16 @@ class WitnessedStimulator:
             if not any(abs(report.at_ns - edge_ns) <= NEAR_NS for edge_ns in self._edges):
                 self._events.append(report)
                 self._events.append(DeviceNotice(now_ns, NoticeKind.WITNESS, UNSEEN))
+
+    def _seen(self, now_ns: int) -> Sequence[WitnessEvent]:
+        """Return what the witness saw; one that went away is a doubt and no lost stimulator."""
+        if self._gone:
+            return ()
+        try:
+            return self._witness.read(now_ns)
+        except NotConnected as error:
+            self._gone = True
+            return (DeviceNotice(now_ns, NoticeKind.WITNESS, str(error)),)
 
     def _is_owed(self, at_ns: int) -> bool:
         """True, once, of the late edge of a single pulse that is on record without it."""

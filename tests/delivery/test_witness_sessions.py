@@ -11,6 +11,7 @@ import pytest
 from pydantic import JsonValue
 
 from drivers import registry
+from drivers.magpro.emulator import MagProEmulator
 from drivers.simulator.device import EmulatedDevice
 from drivers.witness.emulator import WitnessEmulator
 from protocols.pattern import Train
@@ -154,6 +155,28 @@ def test_a_silent_witness_ends_the_session(session: Witnessed) -> None:
     result = session.run(slow(), "rapid2")
     assert result.state is SessionState.FAILED
     assert "witness" in result.reason
+
+
+@pytest.mark.parametrize("content", [plain(2, 20), slow()], ids=["trains", "pulses"])
+def test_a_witness_that_is_pulled_out_ends_the_session_and_the_stimulator_is_disarmed(
+    session: Witnessed, content: SessionContent
+) -> None:
+    see = session.eyes._see_edge
+
+    def last(at_ns: int) -> None:
+        see(at_ns)
+        session.eyes.unplugged = session.eyes._edges == 4
+
+    session.eyes._see_edge = last  # type: ignore[method-assign]
+    result = session.run(content, "magpro")
+    assert result.state is SessionState.FAILED
+    assert "the pulse witness is gone" in result.reason
+    assert "stimulator does not answer" not in result.reason
+    pulses = pulses_on_record(session.database, result.session_uid)
+    known = [one for one in pulses if one.outcome in {"delivered", "unknown"}]
+    assert len(session.device.fired if session.device else ()) <= len(known) <= 8
+    assert isinstance(session.device, MagProEmulator)
+    assert not session.device.state().status.info.enabled
 
 
 def test_a_lost_answer_is_no_doubt_where_the_witness_saw_the_pulse(session: Witnessed) -> None:
