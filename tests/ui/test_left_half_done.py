@@ -76,7 +76,7 @@ def test_nothing_starts_for_somebody_who_left_after_pressing_start(
     assert list_sessions(demo.ready.station.database) == ()
     told = demo.page.before.refusals
     texts = [told.itemAt(at).widget().accessibleName() for at in range(told.count())]
-    nobody = any(GONE in one or "logged" in one for one in texts)
+    nobody = any(GONE in one or "logged" in one or "is locked" in one for one in texts)
     assert nobody, texts
 
 
