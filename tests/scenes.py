@@ -513,7 +513,12 @@ def _failed(studio: Studio) -> None:
     device = studio.bridge.device
     order = EmulatorOrder(name="magpro", faults=("coil_removed@30",))
     studio.bridge.set_device(replace(device, order=order))
-    _prepare(studio, _whoever_is_ready(studio, "Holt", "Sato", "Byrne", "Díaz"))
+    studio.choose("Okafor")  # due at any time of day, once screened
+    login = studio.bridge.login
+    assert login is not None
+    screened = Filling("screening", NO_SCREENING)
+    fill_in(studio.bridge.station, login, studio.bridge.patient_uid, screened)
+    _prepare(studio, "Okafor")
     _start(studio, "treat-failed")
     _over(studio, "treat-failed-after")
     studio.bridge.set_device(device)

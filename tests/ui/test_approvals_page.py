@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -337,3 +337,20 @@ def test_the_policy_form_shows_nothing_of_the_last_time_while_it_reads(
         assert page.policy.numbers
         assert page.policy.time_zone.isEnabled()
         assert page.focusWidget() is page.policy.time_zone  # not Cancel
+
+
+def test_a_page_whose_matter_offers_nothing_can_be_left_and_the_screen_locked(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Found by the monkey: the fields of the matter before were gone, and leaving touched them."""
+    practice = make_practice(tmp_path)
+    practice.policy()
+    practice.proposed()
+    with page_of(practice, practice.physician, ApprovalsPage) as page:
+        qtbot.waitUntil(lambda: page.stack.currentWidget() is page.view, timeout=PATIENCE_MS)
+        assert page._matter is not None
+        page.view.sign.show_screen(replace(page._matter, offers=(), not_offered="Not yours."))
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        page.view.sign.tell("It was decided meanwhile.")
+        page.left()
+        assert not page.view.sign.password.text()

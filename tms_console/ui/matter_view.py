@@ -146,7 +146,10 @@ class SignCard(Card):
         """Ask for what this matter needs."""
         self._matter = screen
         self._asked, self._marked, self.buttons = {}, {}, {}
-        clear(self._fields)
+        clear(self._fields)  # what was in it is gone, also where nothing can be signed
+        self.answer = words("", "small", "bad")
+        self.comment = QPlainTextEdit()
+        self.login_name, self.password = QLineEdit(), QLineEdit()
         if not screen.offers:
             self._fields.addWidget(words(screen.not_offered, "muted"))
             return
@@ -164,7 +167,6 @@ class SignCard(Card):
             mark = _check(choice.text)
             self._marked[choice.uid] = mark.box
             self._fields.addWidget(mark)
-        self.comment = QPlainTextEdit()
         self.comment.setTabChangesFocus(True)
         self.comment.setFixedHeight(62)
         needed = all(one.needs_comment for one in screen.offers)
@@ -172,7 +174,6 @@ class SignCard(Card):
         self.comment.setAccessibleName("Comment or reason")
         self._fields.addWidget(self.comment)
         login = self._bridge.login
-        self.login_name, self.password = QLineEdit(), QLineEdit()
         if login is not None and not login.signed_before:
             self.login_name.setPlaceholderText("Login name (first signature)")
             self.login_name.setAccessibleName("Login name")
@@ -181,7 +182,6 @@ class SignCard(Card):
         self.password.setPlaceholderText("Password")
         self.password.setAccessibleName("Password")
         self._fields.addWidget(self.password)
-        self.answer = words("", "small", "bad")
         self._fields.addWidget(self.answer)
         self.answer.hide()
         for offer in screen.offers:
