@@ -339,3 +339,19 @@ def test_pairs_are_not_asked_for_before_the_unit_is_charged_again(tmp_path: Path
 def test_the_first_pulse_allowance_covers_the_slowest_unit() -> None:
     """10 ± 1.5 ms for a BiStim² (stimulators.md 6)."""
     assert FIRST_PULSE_NS > 11_500_000
+
+
+def test_a_look_that_shows_another_intensity_vouches_for_no_pulse(tmp_path: Path) -> None:
+    """A pulse at 69 %MSO must not stand in the record as one given at 60."""
+    done = MagstimRehearsal(
+        content=content(Train(20, Fraction(10))),
+        database=tmp_path / "r.db",
+        faults=("panel_change:9@8",),
+    ).run()
+    assert "from 60 to 69 %MSO" in done.result.reason
+    claimed = [one for one in done.pulses if one.outcome == "delivered"]
+    assert claimed
+    at = {one.number: one.intensity_pct_mso for one in done.emulator.fired}
+    assert [at[one.number] for one in claimed] == [60] * len(claimed)
+    known = [one for one in done.pulses if one.outcome in {"delivered", "unknown"}]
+    assert len(known) >= len(at)
