@@ -18,7 +18,14 @@ from protocols.prescription import rehearsal_content
 from protocols.protocol import load_library
 from tests.delivery.magstim_sessions import MagstimRehearsal, require_honest
 from tests.delivery.sessions import WatchedControls, content, rows, slow
-from tms_console.delivery.unreported import FIRST_PULSE_NS, LOOK_NS, Judged, Watched, judge
+from tms_console.delivery.unreported import (
+    FIRST_PULSE_NS,
+    LOOK_NS,
+    Judged,
+    Watched,
+    judge,
+    vouched_while_running,
+)
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -63,6 +70,22 @@ def test_a_train_is_whole_only_if_it_ran_to_its_end_and_ended_then(
     assert words in judged.doubt
     if judged.doubt:
         assert f"{claimed} of its 40 pulses" in judged.doubt
+
+
+@pytest.mark.parametrize(("unseen_ms", "whole"), [(110, True), (249, True), (251, False)])
+def test_a_slow_train_must_be_seen_near_its_end_too(unseen_ms: int, whole: bool) -> None:
+    """At 2 Hz a unit that stopped 0.4 s early, both looks there lost, is not seen to be whole."""
+    offsets = tuple(k * 500 * MS for k in range(20))
+    last_ns = offsets[-1]
+    judged = judge(Watched(offsets, 500 * MS, last_ns - unseen_ms * MS, last_ns + 10 * MS))
+    assert (judged.doubt == "") is whole
+    assert whole or "19 of its 20 pulses" in judged.doubt
+
+
+def test_a_running_train_vouches_for_no_pulse_that_a_slow_clock_has_not_given() -> None:
+    """A clock slow by 0.1 % is 50 ms behind after 50 s: one pulse of 20 a second."""
+    given_ns = 50 * S * 1_000 // 1_001
+    assert given_ns - 20 * MS < (vouched_while_running(50 * S) or 0) < given_ns
 
 
 @given(
