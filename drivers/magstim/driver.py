@@ -54,7 +54,7 @@ FORCED_NS = 150 * MILLISECOND
 """A keep-alive that is overdue by this is sent even if the caller wants to be back sooner."""
 BUSY_AFTER_NS = 2_000 * MILLISECOND
 """After its own train a unit waits 0.5 s at least (1.8); the rest is for its clock and a look."""
-FORBIDDING = frozenset({NoticeKind.INTENSITY, NoticeKind.SETTINGS, NoticeKind.DISARMED})
+FORBIDDING = frozenset({NoticeKind.INTENSITY, NoticeKind.UNCOMMANDED, NoticeKind.DISARMED})
 """What was noticed since the last `poll` and lets no stimulating command out."""
 READY_EVERY_NS = 50 * MILLISECOND
 TRAIN_END_EVERY_NS = 40 * MILLISECOND
@@ -256,7 +256,7 @@ class MagstimStimulator(ABC):
         if (standing.running and over) or (standing.waiting and late):
             if not self._uncommanded:
                 self._uncommanded = "the unit gives a train that was not started here"
-                notice = DeviceNotice(now_ns, NoticeKind.SETTINGS, self._uncommanded)
+                notice = DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, self._uncommanded)
                 self._talk.events.append(notice)
         elif over and not standing.waiting:
             self._busy_until_ns = min(self._busy_until_ns, now_ns)
@@ -265,7 +265,7 @@ class MagstimStimulator(ABC):
                 "the unit charges and nothing was commanded: a foot switch or its trigger input "
                 "may have set it off"
             )
-            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.OTHER, words))
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, words))
         self._was_ready = ready
 
     # Arming -----------------------------------------------------------------------------------

@@ -307,17 +307,28 @@ def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, ho
     assert not done.emulator.state().armed
 
 
-def test_a_unit_that_charges_unasked_is_on_record(tmp_path: Path) -> None:
-    """A 200² charges for seconds after a pulse, so a foot switch shows."""
+@pytest.mark.parametrize(
+    ("variant", "rate_hz", "after_ms"),
+    [("magstim200", Fraction(1, 6), 3500), ("rapid2", Fraction(1), 600)],
+)
+def test_a_unit_that_charges_unasked_is_given_nothing_more(
+    tmp_path: Path, variant: str, rate_hz: Fraction, after_ms: int
+) -> None:
+    """A foot switch shows if a look falls into the charging.
+
+    A Rapid² would then lose the session's next pulse, too close after that, and acknowledge it.
+    """
     run = MagstimRehearsal(
-        content=content(Train(4, Fraction(1, 6))),
+        content=content(Train(4, rate_hz)),
         database=tmp_path / "r.db",
-        variant="magstim200",
-        touched=pressed_once("press_foot_switch", 4500 * MS),
+        variant=variant,
+        touched=pressed_once("press_foot_switch", after_ms * MS),
     )
     done = run.run()
-    told = rows(done.database, "SELECT detail FROM session_event WHERE kind = 'device'")
-    assert any("nothing was commanded" in one[0] for one in told)
+    assert done.state == "failed"
+    assert "nothing was commanded" in done.result.reason
+    assert len(done.frames_sent(FIRE.frame)) == done.count("delivered") < 4
+    assert len(done.emulator.fired) == done.count("delivered") + 1
 
 
 PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))
