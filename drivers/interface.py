@@ -247,6 +247,8 @@ class NoticeKind(StrEnum):
     COIL = "coil"
     TEMPERATURE = "temperature"
     LINK = "link"
+    UNCOMMANDED = "uncommanded"
+    """The device was set off, and not from here; how many pulses it gave is not known."""
     WITNESS = "witness"
     """The pulse witness cannot be believed any more, or contradicts the device."""
     OTHER = "other"

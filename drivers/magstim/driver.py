@@ -54,6 +54,8 @@ FORCED_NS = 150 * MILLISECOND
 """A keep-alive that is overdue by this is sent even if the caller wants to be back sooner."""
 BUSY_AFTER_NS = 2_000 * MILLISECOND
 """After its own train a unit waits 0.5 s at least (1.8); the rest is for its clock and a look."""
+FORBIDDING = frozenset({NoticeKind.INTENSITY, NoticeKind.UNCOMMANDED, NoticeKind.DISARMED})
+"""What was noticed since the last `poll` and lets no stimulating command out."""
 READY_EVERY_NS = 50 * MILLISECOND
 TRAIN_END_EVERY_NS = 40 * MILLISECOND
 """How often the end of a train is looked for, and from how long before its last pulse: whether all
@@ -219,12 +221,6 @@ class MagstimStimulator(ABC):
 
     def _note(self, standing: Standing) -> None:
         now_ns = self._clock.now_ns()
-        if self._train_ends_ns is not None:
-            if standing.running:
-                self._talk.events.append(TrainRunning(self._talk.asked_ns))
-            else:
-                self._train_ends_ns = None
-                self._talk.events.append(TrainEnded(now_ns))
         if self._power_set is not None and standing.power_pct_mso != self._power_set:
             words = (
                 f"the intensity was changed from {self._power_set} to {standing.power_pct_mso} "
@@ -232,6 +228,12 @@ class MagstimStimulator(ABC):
             )
             self._power_set = standing.power_pct_mso
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
+        if self._train_ends_ns is not None:  # after that: such a train is not the one that was set
+            if standing.running:
+                self._talk.events.append(TrainRunning(self._talk.asked_ns))
+            else:
+                self._train_ends_ns = None
+                self._talk.events.append(TrainEnded(now_ns))
         self._note_uncommanded(standing, now_ns)
         if self._armed and not standing.remote_and_armed:
             self._armed = False
@@ -254,7 +256,7 @@ class MagstimStimulator(ABC):
         if (standing.running and over) or (standing.waiting and late):
             if not self._uncommanded:
                 self._uncommanded = "the unit gives a train that was not started here"
-                notice = DeviceNotice(now_ns, NoticeKind.SETTINGS, self._uncommanded)
+                notice = DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, self._uncommanded)
                 self._talk.events.append(notice)
         elif over and not standing.waiting:
             self._busy_until_ns = min(self._busy_until_ns, now_ns)
@@ -263,7 +265,7 @@ class MagstimStimulator(ABC):
                 "the unit charges and nothing was commanded: a foot switch or its trigger input "
                 "may have set it off"
             )
-            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.OTHER, words))
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, words))
         self._was_ready = ready
 
     # Arming -----------------------------------------------------------------------------------
@@ -332,7 +334,8 @@ class MagstimStimulator(ABC):
         at_ns = self._clock.now_ns() if due_ns is None else max(due_ns, self._clock.now_ns())
         if at_ns <= not_after_ns and (why := self._why_not_now(at_ns, train=train)):
             raise PulseRefused(f"{self._port}: {why}")
-        times = self._talk.write_when_due(FIRE, not_after_ns, due_ns, self._keep_alive)
+        self._refuse_if_forbidden()
+        times = self._talk.write_when_due(FIRE, not_after_ns, due_ns, self._keep_alive_in_wait)
         if times is None:
             return None
         commanded_ns = times.before_ns
@@ -344,6 +347,20 @@ class MagstimStimulator(ABC):
             raise DeliveryUncertain(str(error), commanded_ns) from error
         self._judge(reply, commanded_ns)
         return commanded_ns
+
+    def _keep_alive_in_wait(self, until_ns: int) -> None:
+        self._keep_alive(until_ns)
+        self._refuse_if_forbidden()
+
+    def _refuse_if_forbidden(self) -> None:
+        """Do nothing, unless something that nobody was told yet forbids the command.
+
+        Raises:
+            PulseRefused: Intensity, program or arming are not what they were; nothing was sent.
+        """
+        for event in self._talk.events:
+            if isinstance(event, DeviceNotice) and event.kind in FORBIDDING:
+                raise PulseRefused(f"{self._port}: nothing was sent: {event.sentence}")
 
     def _judge(self, reply: Reply | None, commanded_ns: int) -> None:
         """Do nothing if the unit took the command while it was ready."""

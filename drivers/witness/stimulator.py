@@ -123,6 +123,7 @@ class WitnessedStimulator:
         except DeliveryUncertain as error:
             seen_ns = self._edge_after(error.commanded_ns)
             if seen_ns is None:
+                self._owed_from_ns = None  # its row says nothing yet: a late edge is its evidence
                 raise
             words = f"{error}; the pulse witness saw the pulse"
             self._events.append(DeviceNotice(seen_ns, NoticeKind.LINK, words))

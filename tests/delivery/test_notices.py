@@ -27,6 +27,7 @@ def notice(kind: NoticeKind, temperature_c: int | None = None) -> DeviceNotice:
         (NoticeKind.ARMED, False, Weight.RECORD),
         (NoticeKind.COIL, False, Weight.END),
         (NoticeKind.SETTINGS, False, Weight.END),
+        (NoticeKind.UNCOMMANDED, True, Weight.END),
         (NoticeKind.OTHER, True, Weight.ASK),
         (NoticeKind.LINK, True, Weight.RECORD),
     ],

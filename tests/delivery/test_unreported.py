@@ -18,7 +18,14 @@ from protocols.prescription import rehearsal_content
 from protocols.protocol import load_library
 from tests.delivery.magstim_sessions import MagstimRehearsal, require_honest
 from tests.delivery.sessions import WatchedControls, content, rows, slow
-from tms_console.delivery.unreported import FIRST_PULSE_NS, LOOK_NS, Judged, Watched, judge
+from tms_console.delivery.unreported import (
+    FIRST_PULSE_NS,
+    LOOK_NS,
+    Judged,
+    Watched,
+    judge,
+    vouched_while_running,
+)
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -63,6 +70,22 @@ def test_a_train_is_whole_only_if_it_ran_to_its_end_and_ended_then(
     assert words in judged.doubt
     if judged.doubt:
         assert f"{claimed} of its 40 pulses" in judged.doubt
+
+
+@pytest.mark.parametrize(("unseen_ms", "whole"), [(110, True), (249, True), (251, False)])
+def test_a_slow_train_must_be_seen_near_its_end_too(unseen_ms: int, whole: bool) -> None:
+    """At 2 Hz a unit that stopped 0.4 s early, both looks there lost, is not seen to be whole."""
+    offsets = tuple(k * 500 * MS for k in range(20))
+    last_ns = offsets[-1]
+    judged = judge(Watched(offsets, 500 * MS, last_ns - unseen_ms * MS, last_ns + 10 * MS))
+    assert (judged.doubt == "") is whole
+    assert whole or "19 of its 20 pulses" in judged.doubt
+
+
+def test_a_running_train_vouches_for_no_pulse_that_a_slow_clock_has_not_given() -> None:
+    """A clock slow by 0.1 % is 50 ms behind after 50 s: one pulse of 20 a second."""
+    given_ns = 50 * S * 1_000 // 1_001
+    assert given_ns - 20 * MS < (vouched_while_running(50 * S) or 0) < given_ns
 
 
 @given(
@@ -284,17 +307,28 @@ def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, ho
     assert not done.emulator.state().armed
 
 
-def test_a_unit_that_charges_unasked_is_on_record(tmp_path: Path) -> None:
-    """A 200² charges for seconds after a pulse, so a foot switch shows."""
+@pytest.mark.parametrize(
+    ("variant", "rate_hz", "after_ms"),
+    [("magstim200", Fraction(1, 6), 3500), ("rapid2", Fraction(1), 600)],
+)
+def test_a_unit_that_charges_unasked_is_given_nothing_more(
+    tmp_path: Path, variant: str, rate_hz: Fraction, after_ms: int
+) -> None:
+    """A foot switch shows if a look falls into the charging.
+
+    A Rapid² would then lose the session's next pulse, too close after that, and acknowledge it.
+    """
     run = MagstimRehearsal(
-        content=content(Train(4, Fraction(1, 6))),
+        content=content(Train(4, rate_hz)),
         database=tmp_path / "r.db",
-        variant="magstim200",
-        touched=pressed_once("press_foot_switch", 4500 * MS),
+        variant=variant,
+        touched=pressed_once("press_foot_switch", after_ms * MS),
     )
     done = run.run()
-    told = rows(done.database, "SELECT detail FROM session_event WHERE kind = 'device'")
-    assert any("nothing was commanded" in one[0] for one in told)
+    assert done.state == "failed"
+    assert "nothing was commanded" in done.result.reason
+    assert len(done.frames_sent(FIRE.frame)) == done.count("delivered") < 4
+    assert len(done.emulator.fired) == done.count("delivered") + 1
 
 
 PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))
@@ -339,3 +373,19 @@ def test_pairs_are_not_asked_for_before_the_unit_is_charged_again(tmp_path: Path
 def test_the_first_pulse_allowance_covers_the_slowest_unit() -> None:
     """10 ± 1.5 ms for a BiStim² (stimulators.md 6)."""
     assert FIRST_PULSE_NS > 11_500_000
+
+
+def test_a_look_that_shows_another_intensity_vouches_for_no_pulse(tmp_path: Path) -> None:
+    """A pulse at 69 %MSO must not stand in the record as one given at 60."""
+    done = MagstimRehearsal(
+        content=content(Train(20, Fraction(10))),
+        database=tmp_path / "r.db",
+        faults=("panel_change:9@8",),
+    ).run()
+    assert "from 60 to 69 %MSO" in done.result.reason
+    claimed = [one for one in done.pulses if one.outcome == "delivered"]
+    assert claimed
+    at = {one.number: one.intensity_pct_mso for one in done.emulator.fired}
+    assert [at[one.number] for one in claimed] == [60] * len(claimed)
+    known = [one for one in done.pulses if one.outcome in {"delivered", "unknown"}]
+    assert len(known) >= len(at)

@@ -11,8 +11,11 @@ import pytest
 from pydantic import JsonValue
 
 from drivers import registry
+from drivers.link import WriteTimes
 from drivers.magpro.emulator import MagProEmulator
+from drivers.magstim.requests import FIRE
 from drivers.simulator.device import EmulatedDevice
+from drivers.simulator.memory_link import MemoryLink
 from drivers.witness.emulator import WitnessEmulator
 from protocols.pattern import Train
 from protocols.prescription import SessionContent
@@ -202,3 +205,26 @@ def test_a_real_witness_on_a_simulated_stimulator_is_refused(
     result = session.run(plain(), "rapid2")
     assert "not proved" in result.reason
     assert not session.device.fired if session.device else False
+
+
+def test_a_pulse_that_a_stop_overtakes_is_witnessed_and_not_unknown(
+    session: Witnessed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop comes while the answer to the third pulse's command is under way."""
+    fires = []
+
+    class Stopping(MemoryLink):
+        def write(self, data: bytes) -> WriteTimes:
+            times = super().write(data)
+            if data == FIRE.frame:
+                fires.append(data)
+                if len(fires) == 3:
+                    session.controls.stop("now")
+            return times
+
+    monkeypatch.setattr(place, "MemoryLink", Stopping)
+    result = session.run(slow(), "rapid2")
+    assert result.state is SessionState.STOPPED
+    assert len(session.device.fired if session.device else ()) == len(fires) == 3
+    pulses = pulses_on_record(session.database, result.session_uid)
+    assert [(one.outcome, one.evidence) for one in pulses] == [("delivered", "witnessed")] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +35,7 @@ from drivers.magstim.driver import BAUD_RATE, COIL
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import MADE_UP_CODE, VARIANTS, Options
 from drivers.magstim.rapid import RapidStimulator
-from drivers.magstim.requests import UnlockCode
+from drivers.magstim.requests import FIRE, UnlockCode
 from drivers.magstim.tables import MAX_FREQUENCY_HZ, Mains, RapidModel
 from drivers.probing import ProbeReport, probe
 from drivers.registry import driver_entry
@@ -140,6 +141,28 @@ def test_waiting_for_a_due_time_keeps_the_unit_and_the_time(ahead_ms: int) -> No
         times = [begun_ns, *desk.sent_times(begun_ns)]
         assert max(b - a for a, b in pairwise(times)) < 600 * MS
         assert len(desk.device.fired) == 1
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (lambda device: device._unit.set_power(60), "changed from 54 to 60 %MSO"),
+        (lambda device: device.panel.press_foot_switch(), "a train that was not started here"),
+        (lambda device: device.panel.press_stop(), "the unit was disarmed"),
+    ],
+    ids=["power", "foot switch", "stop button"],
+)
+def test_what_is_noticed_while_the_driver_waits_for_the_time_keeps_the_command_back(
+    happens: Callable[[MagstimEmulator], None], words: str
+) -> None:
+    desk = Desk("rapid2")
+    with desk.ready(TRAIN) as stimulator:
+        begun_ns = desk.clock.now_ns()
+        desk.device._unit.agenda.at(begun_ns + S, lambda: happens(desk.device))
+        due_ns = begun_ns + 9 * S
+        with pytest.raises(PulseRefused, match=words):
+            stimulator.start_train(due_ns + 100 * MS, due_ns)
+        assert FIRE.frame not in [frame.data for frame in desk.frames]
 
 
 def test_a_host_that_was_frozen_for_two_seconds_is_told_that_it_lost_the_unit() -> None:

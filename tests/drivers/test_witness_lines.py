@@ -20,7 +20,7 @@ from drivers.witness.lines import (
     encode_line,
     parse_line,
 )
-from drivers.witness.timebase import TimeBase, Unwrapped
+from drivers.witness.timebase import TimeBase, Unwrapped, _corners
 
 WORD = st.integers(0, COUNTER_MODULUS - 1)
 LINES = st.one_of(
@@ -113,6 +113,19 @@ def test_times_are_right_to_the_shortest_exchange(drift: float) -> None:
             assert abs(seen_ns - true_ns - 100_000_000) < 3_000_000
     assert base.believable
     assert base.drift == pytest.approx(-drift, abs=1e-4)
+
+
+@pytest.mark.parametrize("drift", [-0.006, -1e-4, 0.0, 5e-5, 0.006])
+def test_of_a_minute_few_bounds_decide_and_none_of_those_is_forgotten(drift: float) -> None:
+    """The search runs in the session's thread: over all two hundred it took 3 to 7 ms a line."""
+    rng = random.Random(11)
+    bounds = [(tick * 300_000_000, rng.randint(300_000, 15_000_000)) for tick in range(200)]
+    rng.shuffle(bounds)
+    corners = _corners(bounds)
+    assert min(most - drift * at for at, most in corners) == min(
+        most - drift * at for at, most in bounds
+    )
+    assert len(corners) < 25
 
 
 def test_no_drift_is_claimed_that_the_lines_do_not_show() -> None:

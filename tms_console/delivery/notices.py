@@ -60,6 +60,12 @@ def judge_notice(notice: DeviceNotice, *, armed: bool, warned: bool) -> Judgemen
             return Judgement(Weight.END, f"{words}. Connect the coil and start again.")
         case NoticeKind.WITNESS:
             return Judgement(Weight.END, f"{words}.")
+        case NoticeKind.UNCOMMANDED:
+            return Judgement(
+                Weight.END,
+                f"{words}; how many pulses that gave is not known. Check its trigger input, foot "
+                "switch and panel.",
+            )
         case NoticeKind.SETTINGS:
             return Judgement(Weight.END, f"{words}: somebody used the panel.")
         case NoticeKind.TEMPERATURE:

@@ -21,6 +21,10 @@ LATE_NS = 250_000_000
 """The end may be seen so long after its time: a look may just have been begun (60 ms), an answer
 may be lost and asked for anew (140 ms), and the next look comes 40 ms later."""
 
+UNSEEN_NS = 250_000_000
+"""So long before its last pulse a train must have been seen to run, however slow it is: looks come
+every 40 ms from 150 ms before, and one answer may be lost there."""
+
 DRIFT_PARTS = 1_000
 """The device's clock may be off by one part in so many, as in `matching`."""
 
@@ -62,9 +66,10 @@ class Watched:
         """How much too early an end cannot be told from the program's: one period, or one look.
 
         Whether a unit says that a train is over at its last pulse or one period later is published
-        nowhere (stimulators.md 1.7 names the bit alone).
+        nowhere (stimulators.md 1.7 names the bit alone).  A slow train is looked at often enough
+        near its end that a whole period is never left unseen.
         """
-        return max(self.period_ns, LOOK_NS)
+        return min(max(self.period_ns, LOOK_NS), UNSEEN_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,13 @@ class Judged:
 
 
 def vouched_while_running(running_ns: int | None) -> int | None:
-    """Return up to which offset pulses were given for certain before a time at which it ran."""
+    """Return up to which offset pulses were given for certain before a time at which it ran.
+
+    Its clock may be slow.
+    """
     if running_ns is None or running_ns < FIRST_PULSE_NS:
         return None
-    return running_ns - FIRST_PULSE_NS
+    return running_ns - FIRST_PULSE_NS - running_ns // DRIFT_PARTS
 
 
 def judge(seen: Watched) -> Judged:
