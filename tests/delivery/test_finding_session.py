@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from protocols.finding_log import Answered, Decided, MethodBegun, Placed, TakenBack, Verdict
+from protocols.finding_log import (
+    Answered,
+    Decided,
+    Entry,
+    MethodBegun,
+    Placed,
+    TakenBack,
+    Verdict,
+)
 from protocols.policy import FinderRole, Policy
 from protocols.threshold import Answer, Finding, Settings
 from tests.clinic.prescribing import secret
@@ -197,6 +205,36 @@ def test_an_answer_to_a_stimulus_that_was_not_given_is_refused(ready: Ready) -> 
     run = search(ready, [set_to(50), say(Answered(1, Answer.MOVED))])
     assert read(ready, run).log.series == ()
     assert any("0 were given" in one for one in run.events("fault"))
+
+
+@pytest.mark.parametrize(
+    "entry", [TakenBack(1), MethodBegun(SETTINGS), Placed(1, 1)], ids=["undo", "method", "place"]
+)
+def test_what_is_pressed_right_after_stimulate_does_not_touch_what_was_ordered(
+    ready: Ready, entry: Entry
+) -> None:
+    """Both keys can arrive in one look: the stimulus is booked as whoever ordered it saw it."""
+
+    def both(controls: Controls, snapshot: Snapshot) -> bool:
+        done = give(controls, snapshot)
+        if done:
+            controls.say(entry, "technician")
+        return done
+
+    run = search(ready, [set_to(50), give, answer(Answer.MOVED), both, answer(Answer.STILL)])
+    log = read(ready, run).log
+    assert [one.answer for one in log.given] == [Answer.MOVED, Answer.STILL]
+    assert (log.place, log.settings, log.taken_back) == (Placed(0, 0), None, 0)
+    assert any("a stimulus is under way" in one for one in run.events("fault"))
+
+
+def test_a_pause_pressed_right_after_stimulate_takes_the_order_back(ready: Ready) -> None:
+    def both(controls: Controls, snapshot: Snapshot) -> bool:
+        controls.give_one(snapshot.train, snapshot.intensity_pct_mso)
+        controls.pause("F8")
+        return True
+
+    assert not search(ready, [set_to(50), both]).commands
 
 
 def test_a_window_that_goes_silent_ends_the_series_as_it_ends_a_treatment(ready: Ready) -> None:
