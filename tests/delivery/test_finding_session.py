@@ -31,7 +31,7 @@ from tests.delivery.finding import (
     whole,
 )
 from tests.delivery.sessions import Rehearsal
-from tests.delivery.treatments import NO_SCREENING, Ready, make_ready
+from tests.delivery.treatments import FORMS, NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.verification import verify_accounts
 from tms_console.clinic.day import had, local_day
 from tms_console.clinic.errors import ClinicRefused
@@ -40,6 +40,7 @@ from tms_console.clinic.series import Series, read_series, record_series, series
 from tms_console.clinic.thresholds import threshold, thresholds_of, withdraw_threshold
 from tms_console.clinic.verdicts import Decision
 from tms_console.delivery.controls import Controls
+from tms_console.delivery.finding_authority import finding_facts
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.values import new_uid
 from tms_console.records.verify import verify
@@ -300,6 +301,37 @@ def test_a_check_that_is_missing_refuses(tmp_path: Path, form: str) -> None:
     forms = [one for one in ("screening", "daily", "identity", "ears", "extra") if one != form]
     made = make_ready(tmp_path, short=True, forms=forms)
     assert "was not filled in" in refused(search(made, [give]))
+
+
+@pytest.mark.parametrize("form", ["identity", "ears"])
+def test_who_is_in_the_chair_is_asked_again_before_another_search(ready: Ready, form: str) -> None:
+    """As before every treatment: somebody else may sit there by now."""
+    search(ready, [set_to(50), give, answer(Answer.MOVED)])
+    for one in {"identity", "ears"} - {form}:
+        ready.fill_in(one, FORMS[one])
+    told = refused(search(ready, [give]))
+    assert told.count("and before the last session") == 1
+
+
+def test_after_a_search_that_was_cut_off_the_interval_counts_from_when_it_was_closed(
+    ready: Ready,
+) -> None:
+    """Nobody saw its end, and its last stimulus may have come long after it began."""
+    run = search(ready, [set_to(50), give, answer(Answer.MOVED)])
+    uid = run.result.session_uid
+    with ready.trusting() as trusted:
+        seen = trusted.sessions[uid]
+        assert seen.ended is not None
+        trusted.sessions[uid] = replace(
+            seen,
+            begun=seen.begun | {"started_at": ago(minutes=20)},
+            ended=seen.ended | {"ended_at": None},
+        )
+        held = policy_in_force(trusted, ago())
+        assert held is not None
+        facts = finding_facts(trusted, ago(), held.policy, ready.patient_uid)
+    assert facts.since_last_s is not None
+    assert facts.since_last_s < 20 * 60
 
 
 @pytest.mark.parametrize(
