@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from protocols.finding_log import Answered, Decided, MethodBegun, Placed, TakenBack, Verdict
+from protocols.finding_log import (
+    Answered,
+    Decided,
+    Entry,
+    MethodBegun,
+    Placed,
+    TakenBack,
+    Verdict,
+)
 from protocols.policy import FinderRole, Policy
 from protocols.threshold import Answer, Finding, Settings
 from tests.clinic.prescribing import secret
@@ -23,7 +31,7 @@ from tests.delivery.finding import (
     whole,
 )
 from tests.delivery.sessions import Rehearsal
-from tests.delivery.treatments import NO_SCREENING, Ready, make_ready
+from tests.delivery.treatments import FORMS, NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.verification import verify_accounts
 from tms_console.clinic.day import had, local_day
 from tms_console.clinic.errors import ClinicRefused
@@ -32,6 +40,7 @@ from tms_console.clinic.series import Series, read_series, record_series, series
 from tms_console.clinic.thresholds import threshold, thresholds_of, withdraw_threshold
 from tms_console.clinic.verdicts import Decision
 from tms_console.delivery.controls import Controls
+from tms_console.delivery.finding_authority import finding_facts
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.values import new_uid
 from tms_console.records.verify import verify
@@ -199,6 +208,36 @@ def test_an_answer_to_a_stimulus_that_was_not_given_is_refused(ready: Ready) -> 
     assert any("0 were given" in one for one in run.events("fault"))
 
 
+@pytest.mark.parametrize(
+    "entry", [TakenBack(1), MethodBegun(SETTINGS), Placed(1, 1)], ids=["undo", "method", "place"]
+)
+def test_what_is_pressed_right_after_stimulate_does_not_touch_what_was_ordered(
+    ready: Ready, entry: Entry
+) -> None:
+    """Both keys can arrive in one look: the stimulus is booked as whoever ordered it saw it."""
+
+    def both(controls: Controls, snapshot: Snapshot) -> bool:
+        done = give(controls, snapshot)
+        if done:
+            controls.say(entry, "technician")
+        return done
+
+    run = search(ready, [set_to(50), give, answer(Answer.MOVED), both, answer(Answer.STILL)])
+    log = read(ready, run).log
+    assert [one.answer for one in log.given] == [Answer.MOVED, Answer.STILL]
+    assert (log.place, log.settings, log.taken_back) == (Placed(0, 0), None, 0)
+    assert any("a stimulus is under way" in one for one in run.events("fault"))
+
+
+def test_a_pause_pressed_right_after_stimulate_takes_the_order_back(ready: Ready) -> None:
+    def both(controls: Controls, snapshot: Snapshot) -> bool:
+        controls.give_one(snapshot.train, snapshot.intensity_pct_mso)
+        controls.pause("F8")
+        return True
+
+    assert not search(ready, [set_to(50), both]).commands
+
+
 def test_a_window_that_goes_silent_ends_the_series_as_it_ends_a_treatment(ready: Ready) -> None:
     def silent(controls: Controls, _snapshot: Snapshot) -> bool:
         controls.lose_host("the window did not answer for 2.1 s")
@@ -262,6 +301,37 @@ def test_a_check_that_is_missing_refuses(tmp_path: Path, form: str) -> None:
     forms = [one for one in ("screening", "daily", "identity", "ears", "extra") if one != form]
     made = make_ready(tmp_path, short=True, forms=forms)
     assert "was not filled in" in refused(search(made, [give]))
+
+
+@pytest.mark.parametrize("form", ["identity", "ears"])
+def test_who_is_in_the_chair_is_asked_again_before_another_search(ready: Ready, form: str) -> None:
+    """As before every treatment: somebody else may sit there by now."""
+    search(ready, [set_to(50), give, answer(Answer.MOVED)])
+    for one in {"identity", "ears"} - {form}:
+        ready.fill_in(one, FORMS[one])
+    told = refused(search(ready, [give]))
+    assert told.count("and before the last session") == 1
+
+
+def test_after_a_search_that_was_cut_off_the_interval_counts_from_when_it_was_closed(
+    ready: Ready,
+) -> None:
+    """Nobody saw its end, and its last stimulus may have come long after it began."""
+    run = search(ready, [set_to(50), give, answer(Answer.MOVED)])
+    uid = run.result.session_uid
+    with ready.trusting() as trusted:
+        seen = trusted.sessions[uid]
+        assert seen.ended is not None
+        trusted.sessions[uid] = replace(
+            seen,
+            begun=seen.begun | {"started_at": ago(minutes=20)},
+            ended=seen.ended | {"ended_at": None},
+        )
+        held = policy_in_force(trusted, ago())
+        assert held is not None
+        facts = finding_facts(trusted, ago(), held.policy, ready.patient_uid)
+    assert facts.since_last_s is not None
+    assert facts.since_last_s < 20 * 60
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,15 @@ class OldSession:
         seq: Where it began in the chain.
         begun: What its first row states.
         ended: What its closing entry states, None if it has none.
+        closed_at: Wall time of its closing entry, "" if it has none; if nobody saw the end, long
+            after it perhaps, and never before it.
     """
 
     uid: str
     seq: int
     begun: dict[str, Json]
     ended: dict[str, Json] | None
+    closed_at: str = ""
 
     @property
     def closing_digest(self) -> str:
@@ -385,4 +388,4 @@ def _add_sessions(found: dict[str, OldSession], rows: tuple[RegistryRow, ...]) -
         elif row.action == "session.end":
             if before is None or before.ended is not None:
                 raise NotTrusted("reopened", f"Session {uid} ended twice, or never began.")
-            found[uid] = OldSession(uid, before.seq, before.begun, row.detail)
+            found[uid] = OldSession(uid, before.seq, before.begun, row.detail, row.at)

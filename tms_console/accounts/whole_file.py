@@ -25,18 +25,19 @@ class WholeVerification:
         records: About every row.
         accounts: About everything signed.
         unusable: What kept the second from being asked.
+        clinic: What people's records say that others of them contradict.
     """
 
     records: Verification
     accounts: AccountsVerification
     unusable: tuple[Finding, ...] = ()
+    clinic: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Everything that is wrong."""
-        return tuple(
-            dict.fromkeys((*self.records.findings, *self.unusable, *self.accounts.findings))
-        )
+        asked = (self.records.findings, self.unusable, self.accounts.findings, self.clinic)
+        return tuple(dict.fromkeys(one for found in asked for one in found))
 
     @property
     def sound(self) -> bool:

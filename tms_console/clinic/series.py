@@ -6,7 +6,8 @@ to its end stays where it is, and says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from protocols.canonical import moment_of
 from protocols.dose import HIGHEST_PCT_MSO
@@ -22,14 +23,17 @@ from tms_console.clinic.day import require_session_of, sittings
 from tms_console.clinic.entries import printed_name
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.measurement import Found, Measurement, Method, Stimulus
-from tms_console.clinic.thresholds import record_threshold, thresholds_of
+from tms_console.clinic.thresholds import record_found, thresholds_of
 from tms_console.records.clinical import RecordKind
 from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.database import Database
 from tms_console.records.finding_rows import finding_log
 from tms_console.records.operations import SessionKind, SessionState
 
-__all__ = ["Series", "read_series", "record_series", "series_of"]
+__all__ = ["Series", "found_otherwise", "read_series", "record_series", "series_of"]
+
+NEARLY = 1e-6
+"""A replay on another computer may differ from what is on record by so much of it."""
 
 _ANSWERS = {Answer.MOVED: True, Answer.STILL: False, Answer.UNCLEAR: None}
 
@@ -42,7 +46,8 @@ class Series:
         session_uid: The session in which it was looked for.
         patient_uid: Whose.
         aim: Which threshold.
-        operator: Printed name of who looked for it.
+        operator_uid: Who looked for it.
+        operator: Their printed name.
         started_at: When, RFC 3339 in UTC.
         ended_at: When it was seen to end, "" if nobody saw or it has not.
         state: How the session ended, "" while it runs.
@@ -54,6 +59,7 @@ class Series:
     session_uid: str
     patient_uid: str
     aim: Aim
+    operator_uid: str
     operator: str
     started_at: str
     ended_at: str
@@ -128,6 +134,7 @@ def read_series(trusted: Trusted, database: Database, session_uid: str) -> Serie
         session_uid=session_uid,
         patient_uid=patient_uid,
         aim=start.ordered.aim,
+        operator_uid=start.technician.user_uid,
         operator=printed_name(trusted, start.technician.user_uid),
         started_at=str(session.begun.get("started_at")),
         ended_at=str(ended.get("ended_at") or ""),
@@ -186,8 +193,43 @@ def measurement_of(series: Series) -> Measurement:
     )
 
 
+def found_otherwise(measured: Measurement, series: Series) -> str:
+    """Return why a threshold is not the one that its series gives, "" if it is.
+
+    Args:
+        measured: One that the console found.
+        series: What was given and said in its session.
+    """
+    try:
+        replayed = measurement_of(series)
+    except ClinicRefused as error:
+        return str(error)
+    on_record, again = measured.found, replayed.found
+    if on_record is None or again is None:
+        return "It does not say how the console found it."
+    numbers = zip(
+        (on_record.estimate, on_record.low, on_record.high),
+        (again.estimate, again.low, again.high),
+        strict=True,
+    )
+    near = all(_near(one, other) for one, other in numbers)
+    alike = replace(on_record, estimate=again.estimate, low=again.low, high=again.high)
+    if near and replace(measured, found=alike) == replayed:
+        return ""
+    return f"Its series gives {replayed.value_pct_mso} %MSO from other stimuli, answers or numbers."
+
+
+def _near(one: str, other: str) -> bool:
+    try:
+        return math.isclose(float(one), float(other), rel_tol=NEARLY)
+    except ValueError:
+        return False
+
+
 def record_series(station: Station, login: Login, session_uid: str) -> str:
     """Put the threshold of an accepted series on record, once; return the record's uid.
+
+    Whoever looked for it measured it, whoever records it.
 
     Raises:
         ClinicRefused: It was not accepted, is recorded already, or the patient is not current.
@@ -200,7 +242,7 @@ def record_series(station: Station, login: Login, session_uid: str) -> str:
         require_session_of(trusted, series.patient_uid, session_uid)
     if series.threshold_uid:
         raise ClinicRefused("The threshold of this series is on record already.")
-    return record_threshold(station, login, measurement_of(series))
+    return record_found(station, login, measurement_of(series), series.operator_uid)
 
 
 def newest_series(series: tuple[Series, ...]) -> Series | None:

@@ -48,6 +48,7 @@ __all__ = [
     "correct_threshold",
     "newer_unlike",
     "newest_like",
+    "record_found",
     "record_threshold",
     "threshold",
     "thresholds_of",
@@ -114,6 +115,24 @@ def record_threshold(station: Station, login: Login, measured: Measurement) -> s
 
     Raises:
         NotPermitted: Their role does not include it.
+        ClinicRefused: There is no such current patient, the session is not one of theirs, or it
+            says that the console found it.
+        ContentError: It was measured in the future.
+        NotTrusted: The database cannot be trusted.
+        WriteFailed: Not known to be written.
+    """
+    _require_entered(measured)
+    return record_found(station, login, measured, login.user_uid)
+
+
+def record_found(station: Station, login: Login, measured: Measurement, operator_uid: str) -> str:
+    """Put a threshold on record that somebody measured; for `series`, which replays what it gives.
+
+    Returns:
+        The record's uid.
+
+    Raises:
+        NotPermitted: Their role does not include it.
         ClinicRefused: There is no such current patient, or the session is not one of theirs.
         ContentError: It was measured in the future.
         NotTrusted: The database cannot be trusted.
@@ -122,7 +141,7 @@ def record_threshold(station: Station, login: Login, measured: Measurement) -> s
     login.require(Permission.RECORD_THRESHOLD)
     with station.trusting() as trusted:
         _require_possible(station, trusted, measured)
-    members = _members(measured, login.user_uid, None, "", withdrawn=False)
+    members = _members(measured, operator_uid, None, "", withdrawn=False)
     return _write(station, login, members)
 
 
@@ -137,8 +156,8 @@ def correct_threshold(
         The uid of the correction.
 
     Raises:
-        ClinicRefused: No reason was given, it was corrected before, nothing is corrected, or it
-            is another patient's.
+        ClinicRefused: No reason was given, it was corrected before, nothing is corrected, it is
+            another patient's, or the correction says that the console found it.
         ContentError: It was measured in the future.
         NotPermitted: Their role does not include it.
         NotTrusted: The database cannot be trusted.
@@ -146,6 +165,7 @@ def correct_threshold(
     """
     login.require(Permission.RECORD_THRESHOLD)
     require_reason(reason)
+    _require_entered(measured)
     with station.trusting() as trusted:
         old = _correctable(trusted, uid)
         if measured.patient_uid != old.measured.patient_uid:
@@ -303,6 +323,13 @@ def _write(station: Station, login: Login, members: Mapping[str, Json]) -> str:
     record = entry(RecordKind.THRESHOLD, members, made)
     put_on_record(station, record, seal="a threshold was recorded")
     return made.uid
+
+
+def _require_entered(measured: Measurement) -> None:
+    if measured.found is not None:
+        raise ClinicRefused(
+            "A value that the console found is recorded from its series, and never entered."
+        )
 
 
 def _require_possible(station: Station, trusted: Trusted, measured: Measurement) -> None:

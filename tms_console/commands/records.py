@@ -7,7 +7,7 @@ answer looks in `record_answers`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -255,8 +255,14 @@ def _verify_with_progress(
     file: Path, exported: ExportedAnchor | None, *, quiet: bool
 ) -> WholeVerification:
     from tms_console.accounts.whole_file import verify_whole  # noqa: PLC0415 - imported late
+    from tms_console.clinic.series_check import (  # noqa: PLC0415
+        thresholds_found_otherwise,
+    )
 
     with Bar("Checking the file", file, quiet=quiet) as bar:
-        return verify_whole(
+        answer = verify_whole(
             file, exported, lambda done, total: bar.step("Checking pulses", done, total)
         )
+        if not answer.accounts.reach:
+            return answer  # a file without people's records, or one that was not ours to ask
+        return replace(answer, clinic=thresholds_found_otherwise(file))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
 
 from protocols.canonical import moment_of
+from protocols.course_rules import GivenSession
 from protocols.finding_bounds import Stimulus
 from protocols.finding_content import Aim, FindingContent, finding_content
 from protocols.form_evaluation import EARS, IDENTITY, SCREENING
@@ -128,8 +129,8 @@ def finding_facts(trusted: Trusted, wall: str, policy: Policy, patient_uid: str)
     now = moment_of(wall).astimezone(policy.zone)
     zone = policy.time_zone
     had = days.had(trusted, patient_uid, days.local_day(wall, zone), zone)
-    every = days.sittings(trusted, patient_uid)
-    last = max((moment_of(one.last_at) for one in every if one.counts), default=None)
+    day = DayFact(given=_sessions(trusted, patient_uid), finding_pulses=had.finding_pulses)
+    last = day.last_ended_at
     since = None if last is None else Fraction(int((now - last).total_seconds() * 1000), 1000)
     return FindingFacts(
         now=now,
@@ -146,10 +147,36 @@ def finding_facts(trusted: Trusted, wall: str, policy: Policy, patient_uid: str)
         identity=form_fact(trusted, patient_uid, IDENTITY),
         ears=form_fact(trusted, patient_uid, EARS),
         holds=holds_in_words(trusted, patient_uid),
-        day=DayFact(finding_pulses=had.finding_pulses),
+        day=day,
         pulses_today=had.pulses,
         since_last_s=since,
     )
+
+
+def _sessions(trusted: Trusted, patient_uid: str) -> tuple[GivenSession, ...]:
+    """Return every session of a patient in which something was or may have been given."""
+    return tuple(
+        GivenSession(
+            started_at=moment_of(one.started_at),
+            ended_at=_over_by(trusted, one),
+            pulses=one.pulses,
+            of_course=False,
+        )
+        for one in days.sittings(trusted, patient_uid)
+        if one.counts
+    )
+
+
+def _over_by(trusted: Trusted, sitting: days.Sitting) -> datetime:
+    """Return by when a session was over; a search whose end nobody saw, when it was closed.
+
+    Nobody plans how long a search lasts: its last stimulus may have come just before.
+    """
+    row = sitting.rows[-1]
+    closed_at = trusted.sessions[row.uid].closed_at
+    if row.kind is SessionKind.THRESHOLD and row.ended_at is None and closed_at:
+        return moment_of(closed_at)
+    return moment_of(row.last_at)
 
 
 class FindingAuthority:

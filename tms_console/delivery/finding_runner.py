@@ -13,10 +13,10 @@ from drivers.interface import TrainSettings, TrainTiming
 from protocols.canonical import ContentError, canonical_text
 from protocols.finding_log import Decided, Entry, FindingLog, entry_json
 from tms_console.delivery.authorised import Authorised
-from tms_console.delivery.controls import GiveOne, Order, Said
+from tms_console.delivery.controls import GiveOne, Said
 from tms_console.delivery.finding_authority import FindingAuthority
 from tms_console.delivery.gate import GateRefused, require
-from tms_console.delivery.runner import Joined, SessionRunner
+from tms_console.delivery.runner import Asked, Joined, SessionRunner
 from tms_console.delivery.states import (
     Begun,
     Check,
@@ -65,7 +65,8 @@ class FindingRunner(SessionRunner):
             else:
                 fault = self._guarded(self._watch)
             happened: list[Event] = [] if fault is None else [fault]
-            self._do(*happened, *self._orders(), Ticked(self._journal.now_ns()))
+            self._do(*happened, *self._orders())
+            self._do(Ticked(self._journal.now_ns()))
 
     @property
     def _stands_still(self) -> bool:
@@ -76,14 +77,14 @@ class FindingRunner(SessionRunner):
         lead_ns = self._plan.lead.checking_ns
         return self._journal.now_ns() + lead_ns >= due_ns(self._plan, state.progress)
 
-    def _event_of(self, order: Order) -> Event | None:
-        match order:
+    def _understood(self, asked: Event | Asked) -> Event | None:
+        match asked:
             case GiveOne(stimulus, intensity):
                 return self._ordered(stimulus, intensity)
             case Said(entry, actor):
                 return self._said(entry, actor)
             case _:
-                return super()._event_of(order)
+                return asked
 
     def _ordered(self, stimulus: int, intensity_pct_mso: int) -> Event | None:
         """Take an order for a stimulus, unless what was seen after the last is not said yet."""

@@ -45,12 +45,14 @@ class ThresholdFact:
         words: The threshold in words.
         days: Whole days since it was measured, in the clinic's time zone.
         sessions: Sessions of treatment given since.
+        otherwise: Why it is not what its series on record gives, "" if it is or has none.
     """
 
     block: int
     words: str
     days: int
     sessions: int
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,14 @@ from tms_console.delivery.states import (
     Event,
     Faulted,
     Finish,
+    HostLost,
     Idle,
     MakeReady,
     Note,
     ResumePressed,
     Settle,
     State,
+    StopPressed,
     Ticked,
 )
 from tms_console.delivery.transitions import step
@@ -43,6 +45,9 @@ from tms_console.delivery.wall import WallClock
 from tms_console.records.operations import EndSession, EventKind, SessionState, TrainOutcome
 
 LOGGER = logging.getLogger(__name__)
+
+Asked = GiveOne | Said
+"""Orders whose meaning depends on what was ordered before them and is not done yet."""
 
 WATCH_NS = 100_000_000
 """How long the loop listens before it looks at the time again."""
@@ -120,7 +125,8 @@ class SessionRunner:
         except Exception as error:
             LOGGER.exception("the session met a bug in this program")
             self._end_by_bug(error)
-        self._orders()  # remarks that came at the very end
+        for left in self._orders():  # remarks that came at the very end
+            self._understood(left)
         return self._ended()
 
     def _deliver_all(self) -> None:
@@ -128,7 +134,8 @@ class SessionRunner:
         while not isinstance(self._state, Ended):
             fault = self._guarded(self._watch)
             happened = [] if fault is None else [fault]
-            self._do(*happened, *self._orders(), Ticked(self._journal.now_ns()))
+            self._do(*happened, *self._orders())
+            self._do(Ticked(self._journal.now_ns()))
 
     def _end_by_bug(self, error: Exception) -> None:
         """Disarm first; then close what can be closed.  The next start settles the rest."""
@@ -143,27 +150,36 @@ class SessionRunner:
         else:
             self._do(Faulted(words))
 
-    def _do(self, *events: Event) -> None:
-        """Take events through the engine, with everything that follows from them."""
-        waiting = list(events)
-        while waiting and not isinstance(self._state, Ended):
-            self._state, effects = step(self._plan, self._state, waiting.pop(0))
+    def _do(self, *events: Event | Asked) -> None:
+        """Take events through the engine, with everything that follows from them.
+
+        What comes from outside meanwhile is taken before what follows, in the order in which it
+        came; what ends the session is taken first.
+        """
+        orders, following = list(events), list[Event]()
+        while (orders or following) and not isinstance(self._state, Ended):
+            event = self._understood(orders.pop(0)) if orders else following.pop(0)
+            if event is None:
+                continue
+            self._state, effects = step(self._plan, self._state, event)
             for effect in effects:
                 follows = self._perform(effect)
                 if follows is not None:
-                    waiting.append(follows)
+                    following.append(follows)
             self._show()
-            waiting = [*self._orders(), *waiting]
+            came = self._orders()
+            ending = [one for one in came if isinstance(one, StopPressed | HostLost | Faulted)]
+            orders = [*ending, *orders, *(one for one in came if one not in ending)]
+        for left in orders:
+            self._understood(left)
 
-    def _orders(self) -> list[Event]:
-        """Return what came from outside as events; remarks go on record here."""
+    def _orders(self) -> list[Event | Asked]:
+        """Return what came from outside; remarks go on record here."""
         events = (self._event_of(order) for order in self._controls.take())
         return [event for event in events if event is not None]
 
-    def _event_of(self, order: Order) -> Event | None:
+    def _event_of(self, order: Order) -> Event | Asked | None:
         match order:
-            case GiveOne() | Said():
-                return None  # this is no search for a threshold
             case GoOn():
                 return ResumePressed(self._journal.now_ns())
             case Remark(kind, detail, actor):
@@ -176,6 +192,12 @@ class SessionRunner:
                 return None
             case _:
                 return order
+
+    def _understood(self, asked: Event | Asked) -> Event | None:
+        """Return what an order means now that its turn has come; None if it means nothing."""
+        if isinstance(asked, GiveOne | Said):
+            return None  # this is no search for a threshold
+        return asked
 
     def _perform(self, effect: Effect) -> Event | None:
         """Do what the engine asks for; return what became of it, if that is an event."""

@@ -28,9 +28,11 @@ from tms_console.clinic.approvals import standing
 from tms_console.clinic.dose_now import DoseNow, band_now
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.forms import newest_answers, taken_back
+from tms_console.clinic.measurement import Measurement
 from tms_console.clinic.patients import Patient, require_current, versions
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import read_prescription
+from tms_console.clinic.series import found_otherwise, read_series
 from tms_console.clinic.thresholds import age, newest_like
 from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.gate_facts import DayFact, FormFact, ThresholdFact, TreatmentFacts
@@ -217,8 +219,19 @@ class Examination:
                 continue  # whose age is not known is refused by its absence
             old = age(self._trusted, threshold, self._wall, self._zone)
             words = f"{reference.value_pct_mso} %MSO, {reference.kind}, {reference.method}"
-            facts.append(ThresholdFact(block, words, old.days, old.sessions))
+            otherwise = self._otherwise(threshold.measured)
+            facts.append(ThresholdFact(block, words, old.days, old.sessions, otherwise))
         return tuple(facts)
+
+    def _otherwise(self, measured: Measurement) -> str:
+        """Replay the series of a threshold that the console found."""
+        if measured.found is None:
+            return ""
+        try:
+            series = read_series(self._trusted, self._database, str(measured.session_uid))
+        except ClinicRefused as error:
+            return str(error)
+        return found_otherwise(measured, series)
 
     def _form(self, form_id: str) -> FormFact:
         patient = self._prescription.patient_uid

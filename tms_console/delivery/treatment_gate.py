@@ -159,6 +159,15 @@ def _threshold(facts: TreatmentFacts) -> CheckResult:
             "Of a block of the prescription no threshold is on record.",
             "Measure the threshold again.",
         )
+    untrue = [
+        f"Block {one.block}: the threshold ({one.words}) is not what was found. {one.otherwise}"
+        for one in facts.thresholds
+        if one.otherwise
+    ]
+    if untrue:
+        return CheckResult(
+            "threshold", Answer.REFUSED, " ".join(untrue), "Measure the threshold again."
+        )
     old = [
         f"Block {one.block}: the threshold ({one.words}) is {_age(one)} "
         f"old; {policy.threshold_refuse_days} days and {policy.threshold_refuse_sessions} "

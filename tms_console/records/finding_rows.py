@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from protocols.finding_log import Entry, FindingLog, entry_of
 from tms_console.records.database import Database
@@ -28,6 +28,16 @@ def finding_log(database: Database, session_uid: str) -> FindingLog:
         ContentError: What is on record cannot have been said in this order.
         DatabaseUnusable: The file cannot be read.
     """
+    with database.reading() as connection:
+        return finding_log_in(connection, session_uid)
+
+
+def finding_log_in(connection: Connection, session_uid: str) -> FindingLog:
+    """Return the same of any file of ours.
+
+    Raises:
+        ContentError: What is on record cannot have been said in this order.
+    """
     pulses = (
         select(PULSE.c.planned_ns, PULSE.c.intensity_pct_mso)
         .join(SESSION, SESSION.c.id == PULSE.c.session_id)
@@ -40,13 +50,12 @@ def finding_log(database: Database, session_uid: str) -> FindingLog:
         .where(SESSION.c.uid == session_uid, EVENT.c.kind == EventKind.STATE.value)
         .order_by(EVENT.c.id)
     )
-    with database.reading() as connection:
-        given = [(int(at), 0, int(intensity)) for at, intensity in connection.execute(pulses)]
-        said = [
-            (int(at), 1, entry_of(json.loads(str(detail).removeprefix(FINDING))))
-            for at, detail in connection.execute(events)
-            if str(detail).startswith(FINDING)
-        ]
+    given = [(int(at), 0, int(intensity)) for at, intensity in connection.execute(pulses)]
+    said = [
+        (int(at), 1, entry_of(json.loads(str(detail).removeprefix(FINDING))))
+        for at, detail in connection.execute(events)
+        if str(detail).startswith(FINDING)
+    ]
     log = FindingLog()
     happened: list[tuple[int, int, int | Entry]] = sorted(
         [*given, *said], key=lambda one: (one[0], one[1])

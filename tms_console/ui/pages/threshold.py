@@ -59,6 +59,7 @@ class ThresholdPage(Page):
         self._after_uid = ""
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
+        self._unseen = False
         self._user = ""
         self._form_of = ("", "")
         self.stack = QStackedWidget()
@@ -116,9 +117,18 @@ class ThresholdPage(Page):
             self._show(self.during)
             self.running.show(shown=True)
             return
+        self._show_whose_ended()
         self._tell("Reading the record ...", "")
         self.look()
         self._again.start()
+
+    def _show_whose_ended(self) -> None:
+        """What came of a search is seen first, whoever was chosen while it ran."""
+        of, uid, loud = self.running.of, self._after_uid, self._loud
+        if of is not None and self._unseen:
+            self._unseen = False
+            self.bridge.set_patient(of.patient_uid)  # which forgets what is shown
+            self._after_uid, self._loud = uid, loud
 
     def left(self) -> None:
         """Stop what costs time; a running search goes on."""
@@ -154,7 +164,7 @@ class ThresholdPage(Page):
         if self.bridge.link.running:
             return
         self._number += 1  # what is still being read is of the last one
-        self._asked, self._after_uid, self._loud = None, "", ()
+        self._asked, self._after_uid, self._loud, self._unseen = None, "", (), False
         self.before.show_refusal("", ())
         self._tell("Reading the record ...", "")
         self.look_if_shown()
@@ -382,6 +392,8 @@ class ThresholdPage(Page):
         uid = view.session_uid or ("" if over is None else over.session_uid)
         self._loud = said_loudly(view)
         self._after_uid = uid
+        of = self.running.of
+        self._unseen = of is not None and of.patient_uid != self.bridge.patient_uid
         if not uid and over is not None:
             self.before.show_refusal(over.reason, over.checks, over.found)
         self._tell("The search is over", "Reading the record ...")
