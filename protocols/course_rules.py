@@ -92,7 +92,8 @@ def _time_refusals(
     today = len(_today(policy, given, wanted))
     most = min(course.most_sessions_a_day, policy.most_sessions_a_day)
     if today >= most:
-        sentence = f"{today} sessions were given today: at most {most} are allowed."
+        had = "1 session was" if today == 1 else f"{today} sessions were"
+        sentence = f"{had} given today: at most {most} {'is' if most == 1 else 'are'} allowed."
         yield Refusal("sessions-a-day", sentence, "Give it on another day.")
     if not given:
         return

@@ -202,11 +202,11 @@ def _records(studio: Studio) -> None:
     assert isinstance(page, RecordsPage)
     page.table.selectRow(1)
     studio.save("records-session")
-    page.detail_pages.setCurrentIndex(1)
-    studio.save("records-pulses")
-    page.detail_pages.setCurrentIndex(2)
-    studio.save("records-events")
-    page.detail_pages.setCurrentIndex(0)
+    numbers, *others = [one for one in page.detail.findChildren(QPushButton) if one.isCheckable()]
+    for tab in others:
+        tab.click()
+        studio.save(f"records-{tab.text().lower()}")
+    numbers.click()
     page.search.setText("nobody of this name")
     QTest.qWait(300)
     studio.save("records-none-found")

@@ -198,7 +198,7 @@ def test_a_treatment_resumed_the_same_day_goes_on_and_is_one_session_of_the_cour
     start_order = ready.start_order(challenge, session_number=2)
     third = ready.treat(start_order, challenge=challenge)
     require_harmless(third)
-    assert "1 sessions were given today: at most 1" in third.result.reason
+    assert "1 session was given today: at most 1 is allowed" in third.result.reason
 
 
 def test_a_session_stopped_before_its_first_pulse_is_no_session_and_the_next_is_a_new_one(

@@ -124,6 +124,12 @@ def test_the_intensity_is_compared_with_what_was_signed(wanted: int, told: str, 
     assert intensity.may_rise
 
 
+def test_an_intensity_that_was_moved_is_said_to_come_with_the_next_train() -> None:
+    """The stimulator still stands at the old one: "below the prescribed" would be of neither."""
+    intensity = shown(snapshot(intensity_pct_mso=42), 41).intensity
+    assert (intensity.set_to, intensity.told) == (42, "41 %MSO from the next train")
+
+
 def test_the_intensity_stops_at_the_signed_bounds() -> None:
     assert not shown(wanted=46).intensity.may_rise
     assert not shown(wanted=34).intensity.may_fall

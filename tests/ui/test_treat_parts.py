@@ -7,7 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyqtgraph import PlotCurveItem
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -19,7 +21,7 @@ from tms_console.delivery.pipe import GateAnswer
 from tms_console.screens.treat import Asked, BeforeScreen, before_screen
 from tms_console.screens.treat_dose import TodayRange
 from tms_console.screens.treat_event import EventEntry
-from tms_console.screens.treat_live import Live
+from tms_console.screens.treat_live import Live, Raster
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.event_form import EventForm
 from tms_console.ui.gauges import Ring, SessionStrip
@@ -219,3 +221,20 @@ def test_after_five_minutes_the_card_says_to_call(
     card._show_clock()
     assert "emergency services now" in card.hint.text()
     card.end()
+
+
+def test_before_the_first_news_of_a_session_no_pulse_of_another_is_drawn(
+    qtbot: QtBot, bridge: Bridge
+) -> None:
+    """The last patient's pulses stood on the next one's page until the stimulator was opened."""
+    part = DuringPart(bridge)
+    qtbot.addWidget(part)
+    seen = np.array([-2.0, -1.0])
+    part.show_raster(Raster(seen, -seen, seen, np.array([0.5, 0.5])))
+    assert all(len(one.getData()[0]) for one in curves(part))
+    part.begin()
+    assert [one.getData()[0] for one in curves(part)] == [None, None, None]
+
+
+def curves(part: DuringPart) -> tuple[PlotCurveItem, ...]:
+    return part.raster.given, part.raster.due, part.raster.spacing

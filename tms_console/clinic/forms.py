@@ -14,6 +14,7 @@ from typing import cast
 from protocols.canonical import ContentError, JsonValue, check_text, moment_of
 from protocols.form_evaluation import SCREENING, Evaluation, Remark, evaluate, form
 from protocols.screening import AnswersError, AnswerValue, Form, FormAnswers, FormError
+from protocols.wording import as_sentence
 from tms_console.accounts.login import Login, sign
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Answer, Meaning, Signed, ToSign
@@ -330,7 +331,7 @@ def _form(form_id: str, version: int | None) -> Form:
     try:
         return form(form_id, version)
     except FormError as error:
-        raise ClinicRefused(f"{error}.".capitalize()) from error
+        raise ClinicRefused(as_sentence(f"{error}.")) from error
 
 
 def _filled_in(trusted: Trusted, record: StoredRecord) -> FilledIn:

@@ -175,12 +175,12 @@ def _day(facts: FindingFacts) -> CheckResult:
     had, most = facts.pulses_today + facts.day.finding_pulses, policy.most_pulses_a_day
     if had < most:
         return CheckResult(
-            "day", Answer.PASSED, f"{had} pulses today; the policy allows {most} a day."
+            "day", Answer.PASSED, f"{had:,} pulses today; the policy allows {most:,} a day."
         )
     return CheckResult(
         "day",
         Answer.REFUSED,
-        f"{had} pulses were given today; the policy allows {most} a day.",
+        f"{had:,} pulses were given today; the policy allows {most:,} a day.",
         "Look for the threshold on another day.",
     )
 

@@ -19,6 +19,7 @@ from drivers.interface import (
     TrainEnded,
     TrainRunning,
 )
+from protocols.wording import as_sentence
 from tms_console.delivery.in_hand import UnplannedNumbers, unplanned_pulse
 from tms_console.delivery.journal import Journal
 from tms_console.delivery.notices import Weight, judge_notice, judge_status
@@ -188,7 +189,7 @@ class Listener:
             why = self.problem(self.ask())
         except (LinkFault, NotConnected, StopRequested):
             return sentence
-        return f"{sentence} {why[:1].upper()}{why[1:]}" if why else sentence
+        return f"{sentence} {as_sentence(why)}" if why else sentence
 
     def _hear_outside(self, event: DeviceEvent) -> str:
         match event:

@@ -17,6 +17,7 @@ from protocols.pattern import BlockPattern
 from protocols.prescription import Prescription
 from protocols.protocol import Protocol, ProtocolBlock
 from protocols.session_content import FixedBlock
+from protocols.wording import as_sentence
 
 SAME = "same"
 NOTHING = "—"
@@ -67,14 +68,18 @@ def change_rows(
     rows.append(_row("Sessions", _sessions, proposed, in_force, published))
     shown = {one.path for one in differences if _covered(one)}
     rows += [
-        ChangeRow(_title(one.words), one.old, one.new, NOTHING, changed=True)
+        ChangeRow(as_sentence(one.words), one.old, one.new, NOTHING, changed=True)
         for one in differences
         if one.path not in shown and one.topic is not Topic.RECORD
     ]
     told = {one.path for one in differences}
     rows += [
         ChangeRow(
-            _title(one.words), NOTHING if in_force is None else SAME, one.new, one.old, departs=True
+            as_sentence(one.words),
+            NOTHING if in_force is None else SAME,
+            one.new,
+            one.old,
+            departs=True,
         )
         for one in from_protocol
         if one.departure is Departure.DEPARTS and not _covered(one) and one.path not in told
@@ -84,10 +89,6 @@ def change_rows(
 
 def _covered(one: Difference) -> bool:
     return _COVERED.fullmatch(one.path) is not None
-
-
-def _title(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _row(  # noqa: PLR0913 - one cell after another

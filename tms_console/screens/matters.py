@@ -17,6 +17,7 @@ from protocols.limits import Finding, Level
 from protocols.policy import Policy
 from protocols.policy_proposal import proposed_numbers
 from protocols.prescription import Prescription
+from protocols.wording import as_sentence
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.signatures import Meaning
 from tms_console.screens.changes import ChangeRow
@@ -282,7 +283,7 @@ def policy_rows(
             told = f"{decimal_text(from_us.value)} · {from_us.source} [{from_us.mark}]"
         rows.append(
             ChangeRow(
-                words.words[:1].upper() + words.words[1:],
+                as_sentence(words.words),
                 old,
                 "same" if old == new else new,
                 told,

@@ -13,6 +13,7 @@ from protocols.canonical import ContentError
 from protocols.exact import decimal_text
 from protocols.policy import BOUNDS, FINDING_BOUNDS, FinderRole, Policy, ThresholdFinding
 from protocols.policy_proposal import proposed_numbers
+from protocols.wording import as_sentence
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.policies import policy_versions
 from tms_console.records.values import new_uid
@@ -68,7 +69,7 @@ def policy_form(trusted: Trusted) -> PolicyFormScreen:
     numbers = tuple(
         NumberField(
             one.field,
-            f"{one.words[:1].upper()}{one.words[1:]}{f', {one.unit}' if one.unit else ''}",
+            f"{as_sentence(one.words)}{f', {one.unit}' if one.unit else ''}",
             decimal_text(one.value if newest is None else _value(newest, one.field)),
             f"usual: {decimal_text(one.value)} · {one.source} [{one.mark}]",
         )

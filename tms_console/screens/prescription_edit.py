@@ -15,6 +15,7 @@ from protocols.exact import decimal_text
 from protocols.prescription import Prescription
 from protocols.protocol import ProtocolBlock, load_library
 from protocols.session_content import FixedBlock
+from protocols.wording import as_sentence
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import standing
 from tms_console.clinic.errors import ClinicRefused
@@ -66,7 +67,7 @@ def edit_screen(trusted: Trusted, uid: str, wall: str) -> EditScreen:
     try:
         proposal = prefilled(trusted, uid)
         base = proposal.prescription
-        notes += [f"{change}.".capitalize() for change in proposal.changes]
+        notes += [as_sentence(f"{change}.") for change in proposal.changes]
     except ClinicRefused as refused:
         if "no newer threshold" not in str(refused):
             notes += list(refused.reasons)

@@ -31,6 +31,7 @@ from tms_console.records.queries import (
     session_pulses,
     summarise_session,
 )
+from tms_console.records.upkeep import backup_due, newest_backup
 from tms_console.records.verify import Verification
 from tms_console.screens.shell import moment_words
 from tms_console.screens.tables import Line, Table
@@ -315,6 +316,15 @@ def check_screen(rows: Verification, signed: AccountsVerification) -> CheckScree
         rows.notes,
         f"{rows.reach} {signed.reach}".strip(),
     )
+
+
+def backup_words(trusted: Trusted, database: Database, wall: str) -> tuple[str, bool]:
+    """Return when the last backup was made and the next is due, and whether it is due now."""
+    newest, due = newest_backup(database), backup_due(database, moment_of(wall))
+    told = "There is no backup yet."
+    if newest is not None:
+        told = f"The last was made {moment_words(newest.at, *_place(trusted, wall))}."
+    return f"{told} {'One is due.' if due else 'The next is due tomorrow.'}", due
 
 
 def _place(trusted: Trusted, wall: str) -> tuple[ZoneInfo, date]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from protocols.prescription import Prescription
 from protocols.protocol import load_library
 from protocols.protocol_differences import protocol_differences
+from protocols.wording import as_sentence
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic import queue as waiting
@@ -232,7 +233,7 @@ def _policy(it: waiting.PolicyWaits, viewer: Viewer) -> MatterScreen:
 def _threshold(it: waiting.ThresholdWaits, title: str, viewer: Viewer) -> MatterScreen:
     measured = it.threshold.measured
     offers = offered(viewer, (Permission.ACKNOWLEDGE_THRESHOLD, matters.ACKNOWLEDGE_THRESHOLD))
-    changes = tuple(Note(f"{change}.".capitalize(), "note") for change in it.changes)
+    changes = tuple(Note(as_sentence(f"{change}."), "note") for change in it.changes)
     lead: tuple[str, ...] = (
         f"{measured.value_pct_mso} %MSO, {measured.kind}, {measured.muscle}, {measured.side}, "
         f"coil {measured.coil}; measured {measured.measured_at[:10]} by {it.threshold.operator}.",

@@ -362,8 +362,8 @@ def _facts(
     numbers: SessionSummary, signed: Prescription, authorised: tuple[int, ...]
 ) -> tuple[tuple[str, str], ...]:
     prescribed = tuple(one.intensity_pct_mso for one in signed.session.blocks)
-    used = ", ".join(str(one) for one in numbers.intensities_pct_mso) or "none"
-    told = f"{used} %MSO; prescribed {_each(authorised or prescribed)}"
+    used = ", ".join(str(one) for one in numbers.intensities_pct_mso)
+    told = f"{f'{used} %MSO' if used else 'none'}; prescribed {_each(authorised or prescribed)}"
     if authorised and authorised != prescribed:
         told += f" (signed as {_each(prescribed)}, on another threshold)"
     facts = [

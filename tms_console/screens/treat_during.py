@@ -347,6 +347,8 @@ def _intensity(dose: BlockDose, set_to: int, wanted: int) -> Intensity:
     told, state = "At prescribed dose", "good"
     if off:
         told = f"{abs(off)} %MSO {'below' if off < 0 else 'above'} the prescribed"
+        if shown != wanted:
+            told = f"{wanted} %MSO from the next train"
         state = "warn" if off > 0 else "note"
     elif shown != wanted:
         told, state = f"Ramp, then {wanted} %MSO", "note"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from protocols.form_evaluation import EXTRA, form
 from protocols.measured import ThresholdReference
 from protocols.screening import AnswerValue, Form, Item, ItemKind
+from protocols.wording import as_sentence
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.forms import newest_answers
 from tms_console.clinic.measurement import Measurement, Method
@@ -90,7 +91,7 @@ def choices_of(item: Item) -> tuple[tuple[AnswerValue, str], ...]:
     """Return the answers of a closed item with their words; () for a number or a text."""
     if item.kind is ItemKind.YES_NO:
         return ((True, "Yes"), (False, "No"))
-    return tuple((one, one[:1].upper() + one[1:]) for one in item.choices)
+    return tuple((one, as_sentence(one)) for one in item.choices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ class RasterPlot(QWidget):
             axis.setTextPen(tokens.muted)
             axis.setStyle(tickFont=font)
 
+    def clear(self) -> None:
+        """Show no pulse."""
+        for one in (self.given, self.due, self.spacing):
+            one.clear()
+
     def show_raster(self, shown: Raster) -> None:
         """Show this in place of the last."""
         self.given.setData(*strokes(shown.given, *PULSES))

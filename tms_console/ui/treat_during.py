@@ -274,6 +274,7 @@ class DuringPart(QWidget):
         self.note.clear()
         self.told.setText("")
         self.show_live(Live(), 0)
+        self.raster.clear()  # before the first snapshot nothing draws, and it was another patient's
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_theme(self, tokens: Tokens) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from protocols.wording import as_sentence
 from tms_console.accounts.roles import Permission
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import (
@@ -358,7 +359,7 @@ class DevicePage(Page):
         self._show_use()
         self._show_drivers()
         text, state = screen.state_words
-        self.state.setText(BUSY if running else text[:1].upper() + text[1:])
+        self.state.setText(BUSY if running else as_sentence(text))
         set_state(self.state, "warn" if running else state)
         self._show_steps(screen)
         self.identity.setVisible(bool(screen.facts))

@@ -14,15 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from protocols.canonical import moment_of
 from tms_console.accounts.roles import Permission
 from tms_console.accounts.trust import Trusted
-from tms_console.records.upkeep import backup_due, newest_backup
 from tms_console.screens.records import (
     OPEN,
     OUTCOME_COLUMN,
     SessionDetail,
     audit_table,
+    backup_words,
     session_detail,
     sessions_table,
 )
@@ -219,14 +218,11 @@ class RecordsPage(Page):
 
     def _read_due(self) -> None:
         database = self.bridge.station.database
-
-        def build(_trusted: Trusted, wall: str) -> tuple[str, bool]:
-            newest, due = newest_backup(database), backup_due(database, moment_of(wall))
-            told = "There is no backup yet." if newest is None else f"The last: {newest.at[:16]}."
-            return f"{told} {'One is due.' if due else 'The next is due tomorrow.'}", due
-
         self.bridge.read(
-            self, build, lambda told: self.checks.show_due(told[0], due=told[1]), self.show_failure
+            self,
+            lambda trusted, wall: backup_words(trusted, database, wall),
+            lambda told: self.checks.show_due(told[0], due=told[1]),
+            self.show_failure,
         )
 
     @Slot()
