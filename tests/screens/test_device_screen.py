@@ -47,7 +47,7 @@ FOUND = Found("MagPro X100", "1234", "", "C-B60", 1, 100, True, "")
 
 def test_a_look_is_followed_from_its_first_step_to_its_end() -> None:
     choice = emulator_choices()[0]
-    screen = looking_at(DeviceScreen(ports=()), choice)
+    screen = looking_at(DeviceScreen(ports=()), choice, 1)
     assert screen.state_words == ("connecting ...", "muted")
     step = Stepped("Open the port", True, "open")
     for message in (step, FOUND, SEEN):
@@ -63,7 +63,7 @@ def test_a_look_is_followed_from_its_first_step_to_its_end() -> None:
 
 
 def test_an_armed_stimulator_and_a_problem_are_said_before_all_else() -> None:
-    screen = looking_at(DeviceScreen(), emulator_choices()[0])
+    screen = looking_at(DeviceScreen(), emulator_choices()[0], 1)
     assert after(screen, Seen(1.0, True, 30, "", None, "")).state_words == ("ARMED", "warn")
     hot = after(screen, Seen(1.0, False, 30, "", None, "the coil is hot"))
     assert hot.state_words == ("the coil is hot", "bad")
@@ -119,13 +119,13 @@ def test_a_test_pulse_of_an_intensity_that_there_is_not_is_refused(intensity: in
 
 def test_who_answered_on_a_port_is_what_it_is_used_with_from_then_on() -> None:
     (port,) = port_choices((Port("/dev/a", "an adapter"),))
-    screen = after(looking_at(DeviceScreen(), port), replace(FOUND, driver="bistim2"))
+    screen = after(looking_at(DeviceScreen(), port, 1), replace(FOUND, driver="bistim2"))
     assert screen.choice is not None
     assert screen.choice.order == PortOrder(driver="bistim2", port="/dev/a")
     assert same_place(screen.choice, port)
     assert not same_place(port, emulator_choices()[0])
     built = emulator_choices()[0]
-    assert after(looking_at(DeviceScreen(), built), FOUND).choice == built
+    assert after(looking_at(DeviceScreen(), built, 1), FOUND).choice == built
 
 
 def test_a_person_chooses_what_the_label_says_and_is_told_what_follows() -> None:
@@ -143,3 +143,15 @@ def test_a_model_that_the_unit_does_not_tell_is_said_to_be_chosen() -> None:
     told = replace(FOUND, driver="super-rapid2", model="Magstim Super Rapid² (240 V)")
     assert after(DeviceScreen(), told).facts[0][0] == "Model, as chosen"
     assert after(DeviceScreen(), replace(FOUND, driver="magpro")).facts[0][0] == "Model"
+
+
+def test_what_an_earlier_look_still_says_is_not_of_this_stimulator() -> None:
+    """Its temperature stood on the page of a port that is not there."""
+    seen = Seen(
+        1.0, armed=False, intensity_pct_mso=0, coil="C-B60", coil_temperature_c=22, problem=""
+    )
+    screen = looking_at(DeviceScreen(), emulator_choices()[0], 2)
+    for late in (replace(FOUND, look=1), replace(seen, look=1), LeftAlone("gone", 1)):
+        assert after(screen, late) == screen
+    assert after(screen, replace(seen, look=2)).temperatures
+    assert not after(screen, LeftAlone("gone", 2)).looking

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
@@ -49,16 +50,26 @@ class LookAt:
     """Connect to a stimulator step by step, then ask it for its state until told otherwise.
 
     A port with no driver's name is asked first who is there.
+
+    Attributes:
+        device: Which.
+        look: The window's number for this look; every message of it says it.
     """
 
     device: _Device
+    look: int = 0
     do: Literal["look_at"] = "look_at"
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
 class LeaveAlone:
-    """Disarm and close what is looked at."""
+    """Disarm and close what is looked at.
 
+    Attributes:
+        look: Which look it ends.
+    """
+
+    look: int = 0
     do: Literal["leave_alone"] = "leave_alone"
 
 
@@ -102,12 +113,14 @@ class Stepped:
         passed: It worked.
         sentence: What came of it.
         raw: The last bytes that came, in hexadecimal; of a failed step alone.
+        look: Of which look.
     """
 
     name: str
     passed: bool
     sentence: str
     raw: str = ""
+    look: int = 0
     say: Literal["stepped"] = "stepped"
 
 
@@ -125,6 +138,7 @@ class Found:
         device_timed: It spaces the pulses of a train itself.
         proof: How it was proved to be an emulator, "" if it was not: then it is a real one.
         driver: Name of the driver that talks to it.
+        look: Of which look.
     """
 
     model: str
@@ -136,6 +150,7 @@ class Found:
     device_timed: bool
     proof: str
     driver: str = ""
+    look: int = 0
     say: Literal["found"] = "found"
 
 
@@ -150,6 +165,7 @@ class Seen:
         coil: Its coil, "" if none.
         coil_temperature_c: In whole degrees, None if it does not say.
         problem: What it reports against stimulating, "" if nothing.
+        look: Of which look.
     """
 
     at_s: float
@@ -158,6 +174,7 @@ class Seen:
     coil: str
     coil_temperature_c: int | None
     problem: str
+    look: int = 0
     say: Literal["seen"] = "seen"
 
 
@@ -167,9 +184,11 @@ class LeftAlone:
 
     Attributes:
         why: Why not, if it was not asked for; "" if it was.
+        look: Which look is over; 0 if none was.
     """
 
     why: str = ""
+    look: int = 0
     say: Literal["left_alone"] = "left_alone"
 
 
@@ -199,10 +218,10 @@ class Prober:
         match command:
             case ListPorts():
                 self._begin(lambda _: self._list())
-            case LookAt(device):
-                self._begin(lambda halt: self._look(device, halt))
-            case LeaveAlone():
-                self._begin(lambda _: self._say(LeftAlone()))
+            case LookAt(device, look):
+                self._begin(lambda halt: self._look(device, look, halt))
+            case LeaveAlone(look):
+                self._begin(lambda _: self._say(LeftAlone(look=look)))
             case DisarmPort(driver, port):
                 self._begin(lambda _: self._disarm(driver, port))
 
@@ -211,7 +230,9 @@ class Prober:
         match command:
             case DisarmPort():
                 self._say(DisarmTried(False, BUSY))
-            case LookAt() | LeaveAlone() | ListPorts():
+            case LookAt(look=look) | LeaveAlone(look):
+                self._say(LeftAlone(BUSY, look))
+            case ListPorts():
                 self._say(LeftAlone(BUSY))
 
     def release(self) -> None:
@@ -245,14 +266,14 @@ class Prober:
             done = registry.try_disarm_whatever(port, RealClock())
         self._say(DisarmTried(done.confirmed, done.sentence))
 
-    def _look(self, device: EmulatorOrder | PortOrder, halt: threading.Event) -> None:
-        connection = _Connection(device, halt, self._say)
+    def _look(self, device: EmulatorOrder | PortOrder, look: int, halt: threading.Event) -> None:
+        connection = _Connection(device, halt, lambda told: self._say(replace(told, look=look)))
         try:
             why = connection.run()
         except Exception as error:  # a thread's top: a bug is told, and the window goes on
-            self._say(LeftAlone(f"Looking at it failed: {type(error).__name__}: {error}"))
+            self._say(LeftAlone(f"Looking at it failed: {type(error).__name__}: {error}", look))
             raise
-        self._say(LeftAlone("" if halt.is_set() else why))
+        self._say(LeftAlone("" if halt.is_set() else why, look))
 
 
 class _Connection:
@@ -262,7 +283,7 @@ class _Connection:
         self,
         device: EmulatorOrder | PortOrder,
         halt: threading.Event,
-        say: Callable[[ProbeMessage], None],
+        say: Callable[[Stepped | Found | Seen], None],
     ) -> None:
         self._device = device
         self._halt = halt

@@ -80,6 +80,7 @@ class DeviceScreen:
         ports: The ports that the system lists, None while nobody asked.
         ended: Why the look ended, "" if it was asked for.
         disarm: What came of the last manual disarm, None before any.
+        look: The number of the look; what an earlier one still says is not of this stimulator.
     """
 
     choice: DeviceChoice | None = None
@@ -91,6 +92,7 @@ class DeviceScreen:
     ports: tuple[Port, ...] | None = None
     ended: str = ""
     disarm: DisarmTried | None = None
+    look: int = 0
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -122,13 +124,15 @@ class DeviceScreen:
         return ("ARMED", "warn") if seen.armed else ("disarmed", "good")
 
 
-def looking_at(screen: DeviceScreen, choice: DeviceChoice) -> DeviceScreen:
-    """Return the page at the beginning of a look."""
-    return DeviceScreen(choice=choice, looking=True, ports=screen.ports)
+def looking_at(screen: DeviceScreen, choice: DeviceChoice, look: int) -> DeviceScreen:
+    """Return the page at the beginning of a look, which has a number of its own."""
+    return DeviceScreen(choice=choice, looking=True, ports=screen.ports, look=look)
 
 
 def after(screen: DeviceScreen, message: ProbeMessage) -> DeviceScreen:
     """Return the page after the delivering process said something."""
+    if not isinstance(message, PortsFound | DisarmTried) and message.look not in {0, screen.look}:
+        return screen
     match message:
         case PortsFound(ports):
             return replace(screen, ports=ports)

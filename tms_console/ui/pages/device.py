@@ -80,6 +80,7 @@ class DevicePage(Page):
         self.screen_now = DeviceScreen()
         self._choice = screens.emulator_choices()[0]
         self._tests: str = ""
+        self._looks = 0
         self._shown = False
         row = QHBoxLayout()
         row.setSpacing(2 * SPACE)
@@ -205,7 +206,7 @@ class DevicePage(Page):
         """Let the stimulator go: its port is for the next session."""
         self._shown = False
         if self.screen_now.looking:
-            self.bridge.link.ask_device(LeaveAlone())
+            self.bridge.link.ask_device(LeaveAlone(self.screen_now.look))
 
     # What is pressed
 
@@ -228,8 +229,12 @@ class DevicePage(Page):
     def _pick(self, choice: DeviceChoice, _checked: bool = False) -> None:
         if screens.same_place(choice, self._choice):
             return
+        self._choose(choice)
+
+    def _choose(self, choice: DeviceChoice) -> None:
+        """Let go of what is looked at, and show another."""
         if self.screen_now.looking:
-            self._ask(LeaveAlone())
+            self._ask(LeaveAlone(self.screen_now.look))
         self._choice = choice
         self.screen_now = DeviceScreen(choice=choice, ports=self.screen_now.ports)
         self._show()
@@ -238,20 +243,16 @@ class DevicePage(Page):
     def _choose_driver(self) -> None:
         """Somebody says what is on the port, as its label does."""
         choice = screens.with_driver(self._choice, str(self.drivers.currentData()))
-        if choice == self._choice:
-            return
-        if self.screen_now.looking:
-            self._ask(LeaveAlone())
-        self._choice = choice
-        self.screen_now = DeviceScreen(choice=choice, ports=self.screen_now.ports)
-        self._show()
+        if choice != self._choice:
+            self._choose(choice)
 
     def _look(self) -> None:
         if self.screen_now.looking:
-            self._ask(LeaveAlone())
+            self._ask(LeaveAlone(self.screen_now.look))
             return
-        self.screen_now = screens.looking_at(self.screen_now, self._choice)
-        if not self._ask(LookAt(self._choice.order)):
+        self._looks += 1
+        self.screen_now = screens.looking_at(self.screen_now, self._choice, self._looks)
+        if not self._ask(LookAt(self._choice.order, self._looks)):
             self.screen_now = DeviceScreen(choice=self._choice, ports=self.screen_now.ports)
         self._show()
 
