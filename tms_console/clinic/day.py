@@ -249,12 +249,12 @@ def medication_changed(trusted: Trusted, patient_uid: str, seq: int) -> bool:
     if then is None or now is None or then.details.medications != now.details.medications:
         return True
     return any(
-        record.seq > seq and _saysmedication_changed(record.values.get("answers"))
+        record.seq > seq and _says_medication_changed(record.values.get("answers"))
         for record in trusted.records(RecordKind.FORM_ANSWERS, patient_uid=patient_uid)
     )
 
 
-def _saysmedication_changed(answers: Json) -> bool:
+def _says_medication_changed(answers: Json) -> bool:
     return isinstance(answers, dict) and answers.get("medication_change") is True
 
 

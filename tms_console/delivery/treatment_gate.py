@@ -15,7 +15,7 @@ from protocols.course_rules import NextSession, course_refusals
 from protocols.policy import Policy
 from protocols.prescription import Prescription
 from tms_console.clinic.verdicts import Standing
-from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.gate_answers import Answer, CheckResult, result
 from tms_console.delivery.gate_facts import (
     AskedFacts,
     DayFact,
@@ -51,7 +51,7 @@ def check_treatment(facts: TreatmentFacts) -> tuple[CheckResult, ...]:
 def check_again(standing: Standing, holds: Sequence[str], restore: str) -> tuple[CheckResult, ...]:
     """Return the answers that can change while a session runs."""
     return (
-        _result("restore", not restore, restore or "No older copy was put back.", _RESTORE_REMEDY),
+        result("restore", not restore, restore or "No older copy was put back.", _RESTORE_REMEDY),
         _approval(standing),
         hold_check(holds),
     )
@@ -60,15 +60,9 @@ def check_again(standing: Standing, holds: Sequence[str], restore: str) -> tuple
 _RESTORE_REMEDY = "A physician signs which prescriptions are still in force."
 
 
-def _result(code: str, passed: bool, sentence: str, remedy: str) -> CheckResult:
-    if passed:
-        return CheckResult(code, Answer.PASSED, sentence)
-    return CheckResult(code, Answer.REFUSED, sentence, remedy)
-
-
 def restore_check(facts: AskedFacts) -> CheckResult:
     """Return whether an older copy that was put back is accounted for."""
-    return _result(
+    return result(
         "restore",
         not facts.restore,
         facts.restore or "No older copy of the record was put back since.",
@@ -101,7 +95,7 @@ def _order(facts: TreatmentFacts) -> CheckResult:
             f"it is for session {ordered.session_number} of the course, and {facts.day.number} is "
             "due"
         )
-    return _result(
+    return result(
         "order",
         not wrong,
         f"The start order of {order.technician.name} does not hold: {'; '.join(wrong)}."
@@ -132,7 +126,7 @@ def _approval(standing: Standing) -> CheckResult:
 
 def policy_check(policy: Policy | None) -> CheckResult:
     """Return whether there is a signed policy."""
-    return _result(
+    return result(
         "policy",
         policy is not None,
         "There is no signed policy of the clinic."
@@ -187,7 +181,7 @@ def _threshold(facts: TreatmentFacts) -> CheckResult:
         )
         for one in facts.thresholds
     )
-    return _result(
+    return result(
         "threshold",
         not old,
         " ".join(old) or f"Threshold of {told}.",
@@ -296,7 +290,7 @@ def _answers(code: str, form: FormFact, passed: str) -> CheckResult:
             f"{form.name}: {'; '.join(form.refused)}.",
             "Put it right and fill the form in again.",
         )
-    return _result(
+    return result(
         code,
         not form.uncleared,
         f"{form.name}: not cleared by a physician: {'; '.join(form.uncleared)}."
@@ -326,7 +320,7 @@ def _pre_step(facts: TreatmentFacts) -> CheckResult:
     if wanted is None:
         return CheckResult("pre-step", Answer.PASSED, "No pre-step is prescribed.")
     done = None if facts.order is None else facts.order.ordered.pre_step
-    return _result(
+    return result(
         "pre-step",
         done == wanted,
         f"Pre-step: {wanted}." if done == wanted else f"The pre-step was not done: {wanted}.",
@@ -337,7 +331,7 @@ def _pre_step(facts: TreatmentFacts) -> CheckResult:
 def hold_check(holds: Sequence[str]) -> CheckResult:
     """Return whether the patient is on hold."""
     told = "; ".join(one.rstrip(".") for one in holds)
-    return _result(
+    return result(
         "hold",
         not holds,
         f"The patient is on hold: {told}." if holds else "The patient is not on hold.",
@@ -385,7 +379,7 @@ def _by_rules(
         for one in course_refusals(course, policy, facts.day.given, wanted)
         if (one.code in codes) == of_course
     ]
-    return _result(
+    return result(
         code,
         not found,
         " ".join(one.sentence for one in found) or passed,
