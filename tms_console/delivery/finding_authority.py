@@ -5,7 +5,6 @@ It is asked before the series and again before every stimulus, like a treatment'
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -18,24 +17,28 @@ from protocols.finding_content import Aim, FindingContent, finding_content
 from protocols.form_evaluation import EARS, IDENTITY, SCREENING
 from protocols.policy import Policy
 from tms_console.accounts.clock_corrections import clock_floor
-from tms_console.accounts.errors import AccountsError
-from tms_console.accounts.following import written_since
 from tms_console.accounts.roles import Role
 from tms_console.accounts.start_orders import StartOrder
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic import day as days
-from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.patients import require_current
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.thresholds import thresholds_of
 from tms_console.delivery.authority import OnRecord
 from tms_console.delivery.finding_gate import FindingFacts, check_finding, check_stimulus
-from tms_console.delivery.gate import Answer, CheckResult, CoilStated
+from tms_console.delivery.gate import CheckResult, CoilStated
 from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin
-from tms_console.delivery.treatment import believed, matters, same_person, same_policy
+from tms_console.delivery.still_allowed import (
+    StillAllowed,
+    matters,
+    same_person,
+    same_policy,
+    seal_end,
+)
+from tms_console.delivery.treatment import believed
 from tms_console.delivery.treatment_facts import (
     form_fact,
     holds_in_words,
@@ -48,12 +51,9 @@ from tms_console.delivery.treatment_facts import (
 from tms_console.delivery.treatment_gate import hold_check, restore_check, screening_check
 from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord, RecordKind
 from tms_console.records.database import Database
-from tms_console.records.errors import RecordsError
 from tms_console.records.heads import ChainHead
 from tms_console.records.operations import SessionKind
 from tms_console.records.registry import RegistryRow
-
-LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,7 @@ class FindingAuthority:
         self._station = station
         self._order = order
         self._found = found
-        self._seen = found.head
-        self._answers: tuple[CheckResult, ...] = ()
+        self._still = StillAllowed(station, found.head, self._look, _matters)
         self.policies: tuple[Policy, ...] = (found.policy,)
         self.content: FindingContent = finding_content(found.policy, found.aim)
         self.pulses_before = found.facts.pulses_today + found.facts.day.finding_pulses
@@ -238,18 +237,7 @@ class FindingAuthority:
 
     def again(self) -> tuple[CheckResult, ...]:
         """Return what can have changed since; reads all of it only if somebody wrote something."""
-        try:
-            links = written_since(self._station.database, self._seen)
-            if not self._answers or any(map(_matters, links.registry)):
-                self._answers = self._look()
-            self._seen = replace(self._seen, seq=links.seq, hash=links.hash)
-        except (AccountsError, ClinicRefused, RecordsError) as error:
-            return (
-                CheckResult(
-                    "record", Answer.REFUSED, str(error), "Nothing more is given on this record."
-                ),
-            )
-        return self._answers
+        return self._still.again()
 
     def before_stimulus(
         self, intensity_pct_mso: int, given: int, since_last_s: Fraction | None
@@ -284,10 +272,7 @@ class FindingAuthority:
 
     def closed(self) -> None:
         """Let the console sign the chain's head after the session's last write."""
-        try:
-            self._station.seal("the end of a search for a threshold")
-        except RecordsError as error:
-            LOGGER.warning("the console could not sign the session's end: %s", error)
+        seal_end(self._station, "the end of a search for a threshold")
 
     def now(self) -> datetime:
         """Return the wall time in the policy's time zone."""

@@ -7,9 +7,7 @@ something since, before every train.  What follows from the facts is decided in 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from protocols.measured import ThresholdReference
@@ -17,10 +15,7 @@ from protocols.prescription import SessionContent
 from protocols.remeasure import OutsidePrescription, session_at
 from tms_console.accounts.anchor import require_anchor, the_clinic
 from tms_console.accounts.errors import AccountsError, NotTrusted
-from tms_console.accounts.following import written_since
-from tms_console.accounts.start_orders import StartOrder
 from tms_console.accounts.station import Station
-from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import standing
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.policies import policy_in_force
@@ -29,6 +24,13 @@ from tms_console.delivery.gate import Answer, CheckResult, CoilStated
 from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, SessionOrder
 from tms_console.delivery.place import CannotBegin
+from tms_console.delivery.still_allowed import (
+    StillAllowed,
+    matters,
+    same_person,
+    same_policy,
+    seal_end,
+)
 from tms_console.delivery.treatment_facts import (
     Examination,
     Examined,
@@ -36,28 +38,11 @@ from tms_console.delivery.treatment_facts import (
     restore_in_words,
 )
 from tms_console.delivery.treatment_gate import check_again, most_pulses_a_day
-from tms_console.records.clinical import CONSOLE_ACTOR, RECORD_ADD, AddRecord, RecordKind
+from tms_console.records.clinical import CONSOLE_ACTOR, AddRecord
 from tms_console.records.database import Database, Purpose
-from tms_console.records.errors import DatabaseUnusable, RecordsError
+from tms_console.records.errors import DatabaseUnusable
 from tms_console.records.operations import SessionKind
-from tms_console.records.registry import RegistryRow
 from tms_console.records.upkeep import newest_integrity
-
-LOGGER = logging.getLogger(__name__)
-
-NOT_LOOKED_AT = frozenset(
-    {
-        RecordKind.START_ORDER,
-        RecordKind.SEAL,
-        RecordKind.ATTACHMENT,
-        RecordKind.PATIENT,
-        RecordKind.POSITIONING,
-        RecordKind.THRESHOLD,
-        RecordKind.FORM_ANSWERS,
-    }
-)
-"""Records that change nothing about a session that runs: whatever else is added, all is looked at
-again.  A threshold or answers that come during a session count for the next one."""
 
 
 class NotBelieved(CannotBegin):
@@ -147,8 +132,7 @@ class TreatmentAuthority:
         self._station = station
         self._order = order
         self._found = found
-        self._seen = found.head
-        self._answers: tuple[CheckResult, ...] = ()
+        self._still = StillAllowed(station, found.head, self._look, matters)
         self.content: SessionContent = found.dose.session or found.prescription.session
         self.pulses_before = _pulses_today(found.day, self.now())
         self.newest_at = found.clock_floor
@@ -195,18 +179,7 @@ class TreatmentAuthority:
 
     def again(self) -> tuple[CheckResult, ...]:
         """Return what can have changed since; reads all of it only if somebody wrote something."""
-        try:
-            links = written_since(self._station.database, self._seen)
-            if not self._answers or any(map(matters, links.registry)):
-                self._answers = self._look()
-            self._seen = replace(self._seen, seq=links.seq, hash=links.hash)
-        except (AccountsError, ClinicRefused, RecordsError) as error:
-            return (
-                CheckResult(
-                    "record", Answer.REFUSED, str(error), "Nothing more is given on this record."
-                ),
-            )
-        return self._answers
+        return self._still.again()
 
     def opening(self) -> Sequence[AddRecord]:
         """Return the start order, which goes on record before the session's row."""
@@ -214,10 +187,7 @@ class TreatmentAuthority:
 
     def closed(self) -> None:
         """Let the console sign the chain's head after the session's last write."""
-        try:
-            self._station.seal("a session's end")
-        except RecordsError as error:
-            LOGGER.warning("the console could not sign the session's end: %s", error)
+        seal_end(self._station, "a session's end")
 
     def now(self) -> datetime:
         """Return the wall time in the policy's time zone."""
@@ -243,37 +213,6 @@ class TreatmentAuthority:
                 same_policy(policy is not None),
                 same_person(trusted, self._found.order, now),
             )
-
-
-def same_person(trusted: Trusted, order: StartOrder | None, now: str) -> CheckResult:
-    """Who ordered the session must still be somebody; a locked screen is not a log-out."""
-    active = order is not None and (trusted.book.active(order.technician.user_uid, now) is not None)
-    if active:
-        return CheckResult("order", Answer.PASSED, "Who ordered the session is active.")
-    return CheckResult(
-        "order",
-        Answer.REFUSED,
-        "Who ordered the session was deactivated.",
-        "Somebody else orders it anew.",
-    )
-
-
-def matters(row: RegistryRow) -> bool:
-    """Return whether a row that somebody wrote can forbid the next train."""
-    kind = row.subject.partition(":")[0]
-    return row.action == RECORD_ADD and kind not in NOT_LOOKED_AT
-
-
-def same_policy(there: bool) -> CheckResult:
-    """The policy must still be in force."""
-    if there:
-        return CheckResult("policy", Answer.PASSED, "The clinic's policy is in force.")
-    return CheckResult(
-        "policy",
-        Answer.REFUSED,
-        "The clinic's policy was withdrawn.",
-        "A physician signs a policy; without one no real stimulator is armed.",
-    )
 
 
 def _counted(found: Examined) -> list[ThresholdReference]:
