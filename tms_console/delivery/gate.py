@@ -28,6 +28,7 @@ __all__ = [
     "GateRefused",
     "SessionFacts",
     "TrainFacts",
+    "check_computer",
     "check_session",
     "check_train",
     "not_reviewed",
@@ -111,14 +112,23 @@ def check_session(facts: SessionFacts) -> tuple[CheckResult, ...]:
         _simulated(facts),
         _driver(facts),
         _database(facts),
-        _disk(facts.free_bytes),
-        _wall_clock(facts.behind_s),
+        *check_computer(facts.free_bytes, facts.behind_s),
         _deliverable(facts),
         _limits(facts.findings),
         _coil(facts),
         _temperature(facts.status),
         _device_problem(facts.status),
     )
+
+
+def check_computer(free_bytes: int, behind_s: float) -> tuple[CheckResult, ...]:
+    """Return whether this computer can keep a true record now.
+
+    Args:
+        free_bytes: Room on the record's disk.
+        behind_s: How far the wall clock is behind the newest audit row; negative when ahead.
+    """
+    return _disk(free_bytes), _wall_clock(behind_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,21 @@ from protocols.policy import Policy
 from protocols.prescription import Prescription, SessionContent
 from protocols.remeasure import Today
 from tms_console.accounts.book import Enrolment
+from tms_console.accounts.clock_corrections import clock_floor
 from tms_console.accounts.login import Login
 from tms_console.accounts.start_orders import Ordered, StartOrder, order_start
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.dose_now import DoseNow, band_now
-from tms_console.delivery.gate import CheckResult
+from tms_console.delivery.gate import CheckResult, check_computer
 from tms_console.delivery.gate_facts import DayFact
 from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.plan import Shot, plan_session
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.resume import CannotResume, resumption
 from tms_console.delivery.treatment_facts import Examination
+from tms_console.delivery.wall import behind_s
+from tms_console.records.database import Database
 from tms_console.records.lineage import session_chain
 
 _NOWHERE = EmulatorOrder(name="magpro")
@@ -214,6 +217,15 @@ def _goes_on(station: Station, signed: Prescription, uid: str, now: datetime) ->
         return Goes(refusal=f"It cannot be resumed: {error}.")
     first = shots[found.first_shot]
     return Goes(first.scheduled.number, first.first_pulse)
+
+
+def computer_now(trusted: Trusted, database: Database) -> tuple[CheckResult, ...]:
+    """Return what the gate says of this computer: room on the record's disk, and the clock.
+
+    Raises:
+        RecordsError: The record cannot be read.
+    """
+    return check_computer(database.free_bytes(), behind_s(clock_floor(trusted, database)))
 
 
 def the_coil(session: SessionContent) -> str | None:

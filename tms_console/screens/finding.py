@@ -21,12 +21,13 @@ from tms_console.clinic.series import Series, series_of
 from tms_console.clinic.thresholds import Threshold
 from tms_console.delivery.finding_order import FindingPreview, preview_finding
 from tms_console.delivery.gate import Answer, CheckResult
+from tms_console.delivery.preview import computer_now
 from tms_console.records.database import Database
 from tms_console.screens.dose_picture import plural
 from tms_console.screens.finding_during import counted
 from tms_console.screens.shell import moment_words
 from tms_console.screens.today import birth_words
-from tms_console.screens.treat import APPROVALS, FORMS, TITLES, Item
+from tms_console.screens.treat import APPROVALS, FORMS, ONLY_REFUSED, TITLES, Item
 
 FIRST_AIM = Aim(
     ThresholdKind.RESTING_HAND,
@@ -43,6 +44,8 @@ _TITLES = TITLES | {
     "day": "Pulses today",
 }
 _ORDER = (
+    "wall clock",
+    "disk",
     "device",
     "policy",
     "finder",
@@ -152,8 +155,8 @@ def finding_before(
     policy = shown.policy
     comparable = last is not None and _aim_of(last) == aim
     same, told = _method(last if comparable else None)
-    items = [_item(one) for one in shown.checks]
-    items = [one for one in items if one.code != "order" or one.refuses]
+    items = [_item(one) for one in (*shown.checks, *computer_now(trusted, database))]
+    items = [one for one in items if one.code not in ONLY_REFUSED or one.refuses]
     items.append(_device(trusted, asked))
     zone = ZoneInfo("UTC") if policy is None else policy.zone
     return FindingBefore(

@@ -17,7 +17,8 @@ from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import in_force
 from tms_console.clinic.patients import patient
 from tms_console.delivery.gate import Answer, CheckResult, not_reviewed
-from tms_console.delivery.preview import Preview, Wanted, preview, the_coil
+from tms_console.delivery.preview import Preview, Wanted, computer_now, preview, the_coil
+from tms_console.records.database import Database
 from tms_console.screens.dose_picture import Strip, dose_strips, plural
 from tms_console.screens.today import birth_words
 from tms_console.screens.treat_dose import (
@@ -55,8 +56,14 @@ TITLES = {
     "resume": "Going on",
     "device": "Stimulator",
     "coil": "Coil",
+    "wall clock": "Clock",
+    "disk": "Disk",
 }
+ONLY_REFUSED = ("order", "wall clock", "disk")
+"""What is listed only while it stands in the way."""
 _ORDER = (
+    "wall clock",
+    "disk",
     "device",
     "coil",
     "approval",
@@ -258,7 +265,7 @@ def before_screen(
         record_number=details.record_number,
         title=chosen.session.title,
         session_words=f"Session {shown.day.number} of {chosen.course.total_sessions}",
-        items=_items(trusted, shown, asked),
+        items=_items(trusted, station.database, shown, asked),
         doses=() if session is None else block_doses(session, shown),
         facts=() if session is None else dose_facts(trusted, session, shown, wall),
         strips=()
@@ -272,9 +279,10 @@ def before_screen(
     )
 
 
-def _items(trusted: Trusted, shown: Preview, asked: Asked) -> tuple[Item, ...]:
-    found = [_item(one) for one in shown.checks]
-    found = [one for one in found if one.code != "order" or one.refuses]
+def _items(trusted: Trusted, database: Database, shown: Preview, asked: Asked) -> tuple[Item, ...]:
+    checks = (*shown.checks, *computer_now(trusted, database))
+    found = [_item(one) for one in checks]
+    found = [one for one in found if one.code not in ONLY_REFUSED or one.refuses]
     found.append(_device(trusted, asked))
     if not driver_entry(asked.driver).names_coil:
         found.append(_coil(shown))
