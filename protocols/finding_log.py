@@ -108,6 +108,21 @@ def entry_json(entry: Entry) -> dict[str, JsonValue]:
             }
 
 
+def entry_words(entry: Entry) -> str:
+    """Return an entry as a sentence names it."""
+    match entry:
+        case Placed():
+            return "the coil's new place"
+        case Answered(stimulus):
+            return f"the answer to stimulus {stimulus}"
+        case TakenBack(stimulus):
+            return f"taking back the answer to stimulus {stimulus}"
+        case MethodBegun():
+            return "the begin of the method"
+        case Decided(verdict):
+            return "Accept" if verdict is Verdict.ACCEPTED else "Reject"
+
+
 def entry_of(values: JsonValue) -> Entry:
     """Return the entry that JSON values state.
 
