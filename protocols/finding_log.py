@@ -85,6 +85,16 @@ class Decided:
     reason: str = ""
 
 
+REJECTED_WORDS = f"the series was {Verdict.REJECTED.value}"
+"""So begins on record why a session ended whose series was rejected."""
+
+
+def end_words(decided: Decided) -> str:
+    """Return why a session ended whose series was decided on, without a full stop."""
+    words = f"the series was {decided.verdict.value}"
+    return f"{words}: {decided.reason}" if decided.reason else words
+
+
 Entry = Placed | Answered | TakenBack | MethodBegun | Decided
 
 

@@ -20,6 +20,7 @@ from tms_console.clinic.patients import add_patient
 from tms_console.clinic.series import read_series, series_of
 from tms_console.clinic.thresholds import Threshold, thresholds_of
 from tms_console.records.finding_rows import finding_log
+from tms_console.ui.pages.patients import PatientsPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 
@@ -118,6 +119,33 @@ def test_a_search_that_esc_stopped_is_kept_and_marked(finder: Finder) -> None:
     finder.keys.work("Done")
     finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.before, "the list")
     assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]
+
+
+def test_a_series_is_found_again_from_the_patients_history(finder: Finder) -> None:
+    finder.start()
+    finder.wait(lambda: finder.screen.can_move, "the search")
+    finder.keys.press(Qt.Key.Key_Escape)
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the end")
+    finder.demo.idle()
+    uid = finder.page.after.screen_now.session_uid
+    finder.keys.work("Done")
+    finder.demo.idle()
+    finder.demo.bridge.go("patients")
+    finder.demo.idle()
+    patients = finder.demo.shell._pages["patients"]
+    assert isinstance(patients, PatientsPage)
+    sheet = patients.sheet
+    finder.wait(lambda: sheet._shown is not None, "the patient")
+    sheet.show_section("Sessions")
+    lines = dict(sheet._shown.sections)["Sessions"].lines
+    assert lines[0].key == uid
+    assert lines[0].cells[1:3] == ("threshold search", "aborted (stopped)")
+    sheet.table.selectRow(0)
+    assert sheet.series.isEnabled()
+    finder.keys.work("Show the chosen search for a threshold")
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the series")
+    assert finder.page.after.screen_now.session_uid == uid
+    assert finder.page.after.title.text() == "Aborted: stopped"
 
 
 def test_a_killed_delivering_process_leaves_a_series_that_says_so(finder: Finder) -> None:

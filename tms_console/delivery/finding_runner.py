@@ -12,7 +12,7 @@ from fractions import Fraction
 from drivers.errors import SettingsRefused
 from drivers.interface import TrainSettings, TrainTiming
 from protocols.canonical import ContentError, canonical_text
-from protocols.finding_log import Decided, Entry, FindingLog, entry_json, entry_words
+from protocols.finding_log import Decided, Entry, FindingLog, end_words, entry_json, entry_words
 from tms_console.delivery.authorised import Authorised
 from tms_console.delivery.controls import GiveOne, NotTaken, Said
 from tms_console.delivery.finding_authority import FindingAuthority
@@ -139,8 +139,7 @@ class FindingRunner(SessionRunner):
         if self._journal.clock.virtual:
             ticket.wait(COMMIT_S)  # its writer commits only when somebody waits
         if isinstance(entry, Decided):
-            words = f"the series was {entry.verdict.value}"
-            return Finished(f"{words}: {entry.reason}" if entry.reason else words)
+            return Finished(end_words(entry))
         return None
 
     def _take_given(self) -> None:

@@ -82,6 +82,7 @@ class ThresholdPage(Page):
         bridge.patient_changed.connect(self.show_patient)
         bridge.record_changed.connect(self.look_if_shown)
         bridge.device_changed.connect(self.look_if_shown)
+        bridge.series_wanted.connect(self.show_series)
         bridge.theme_changed.connect(self.show_theme)
         self.before.opened.connect(self.open_item)
         self.before.aim_chosen.connect(self.choose_aim)
@@ -294,7 +295,9 @@ class ThresholdPage(Page):
 
     @Slot(str)
     def show_series(self, session_uid: str) -> None:
-        """Show a search that is on record."""
+        """Show a search that is on record; one that runs stays in view."""
+        if self.bridge.link.running:
+            return
         self._after_uid, self._loud = session_uid, ()
         self.look()
 
