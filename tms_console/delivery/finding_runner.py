@@ -181,11 +181,18 @@ class FindingRunner(SessionRunner):
     def _set_to(self, wanted: SetTo) -> Event | None:
         """Set the stimulator, which is disarmed, and read everything back.
 
+        How it stands is read before: what differs from what was set there may have changed before
+        or with the last stimulus, which setting it anew would hide.
+
         Raises:
             LinkFault: No usable answer.
             NotConnected: It is gone.
             StopRequested: A stop was asked for.
         """
+        problem = self._listener.problem(self._listener.ask())
+        if problem:
+            after = f"after stimulus {wanted.shot}: " if wanted.shot else ""
+            return Faulted(after + problem)
         train = self._plan.shots[wanted.shot].scheduled.train
         settings = TrainSettings(train, wanted.intensity_pct_mso, TrainTiming.HOST)
         try:
