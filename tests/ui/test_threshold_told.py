@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +117,25 @@ def test_an_answer_that_stop_overtook_is_told_afterwards(
     finder.demo.idle()
     loud = finder.page._left_out
     assert loud == ("The answer to stimulus 1, moved, came too late and is not on record.",)
+
+
+def test_a_delivering_process_that_freezes_is_told_and_so_is_the_answer_that_it_lost(
+    finder: Finder,
+) -> None:
+    """The answer is in its pipe when it is ended: it is not on record, and nobody may think so."""
+    finder.stimulate()
+    demo, link, page = finder.demo, finder.demo.bridge.link, finder.page
+    assert link._client is not None
+    os.kill(link._client.pid, signal.SIGSTOP)
+    finder.answer(Answer.MOVED)
+    assert not page.running.log.waits_for_answer
+    finder.wait(lambda: link.view.silent != "", "it says nothing")
+    assert "Press the stimulator's own stop button" in demo.shell.message_text.text()
+    finder.keys.press(Qt.Key.Key_Escape)
+    finder.wait(lambda: page.stack.currentWidget() is page.after, "the end")
+    demo.idle()
+    finder.wait(lambda: page.after.title.text() == "Aborted: interrupted", "it is settled")
+    assert page._left_out == (
+        "The answer to stimulus 1, moved, came too late and is not on record.",
+    )
+    assert any("was ended during the session" in one for one in page._loud)
