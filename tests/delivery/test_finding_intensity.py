@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.magpro.driver import MagProStimulator
 from protocols.threshold import Answer
 from tests.delivery.finding import Act, answer, give, search, set_to
 from tests.delivery.treatments import Ready, make_ready
@@ -38,6 +39,18 @@ def test_an_intensity_that_changes_with_a_stimulus_is_read_back_after_it(
         series = read_series(trusted, ready.station.database, run.result.session_uid)
     assert series.standing == "aborted (failed)"
     assert len(series.log.given) == number
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_it_is_read_back_on_a_unit_that_counts_nothing_too(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Where there is a counter its reading finds it first."""
+    monkeypatch.setattr(MagProStimulator, "stimulus_count", lambda _self: None)
+    run = search(ready, list(THREE), faults=(f"wrong_intensity:+3@{number}",))
+    assert run.state == "failed"
+    assert len(run.commands) == number
+    assert f"after stimulus {number}: the stimulator stands at" in run.result.reason
 
 
 def test_an_intensity_that_is_not_taken_gives_no_stimulus(ready: Ready) -> None:

@@ -64,9 +64,15 @@ def policy_with(ready: Ready, **finding: object) -> Policy:
         held = policy_in_force(trusted, ready.station.wall())
     assert held is not None
     old = held.policy
+    most = finding.pop("most_pulses_a_day", old.most_pulses_a_day)
     bounds = replace(old.threshold_finding, **finding)  # type: ignore[arg-type]
     made = replace(
-        old, uid=new_uid(), version=old.version + 1, supersedes=old.uid, threshold_finding=bounds
+        old,
+        uid=new_uid(),
+        version=old.version + 1,
+        supersedes=old.uid,
+        threshold_finding=bounds,
+        most_pulses_a_day=most,  # type: ignore[arg-type]
     )
     propose_policy(ready.station, ready.physician, made)
     told = Decision(made.uid, made.digest())
@@ -445,6 +451,15 @@ def test_a_screening_answer_that_changed_stops_the_series(ready: Ready) -> None:
     assert len(run.commands) == 1
     assert run.state == "failed"
     assert "not cleared by a physician" in run.result.reason
+
+
+def test_single_stimuli_count_where_a_days_pulses_are_limited(ready: Ready) -> None:
+    policy_with(ready, most_pulses_a_day=2)
+    twice = [give, answer(Answer.MOVED)] * 2
+    run = search(ready, [set_to(50), *twice, give])
+    assert len(run.commands) == 2
+    told = refused(search(ready, [set_to(50), give]))
+    assert "2 pulses were given today; the policy allows 2 a day" in told
 
 
 def test_thresholds_found_stay_with_their_patient(ready: Ready) -> None:
