@@ -85,6 +85,16 @@ class Decided:
     reason: str = ""
 
 
+REJECTED_WORDS = f"the series was {Verdict.REJECTED.value}"
+"""So begins on record why a session ended whose series was rejected."""
+
+
+def end_words(decided: Decided) -> str:
+    """Return why a session ended whose series was decided on, without a full stop."""
+    words = f"the series was {decided.verdict.value}"
+    return f"{words}: {decided.reason}" if decided.reason else words
+
+
 Entry = Placed | Answered | TakenBack | MethodBegun | Decided
 
 
@@ -106,6 +116,21 @@ def entry_json(entry: Entry) -> dict[str, JsonValue]:
                 "value_pct_mso": value,
                 "reason": reason,
             }
+
+
+def entry_words(entry: Entry) -> str:
+    """Return an entry as a sentence names it."""
+    match entry:
+        case Placed():
+            return "the coil's new place"
+        case Answered(stimulus):
+            return f"the answer to stimulus {stimulus}"
+        case TakenBack(stimulus):
+            return f"taking back the answer to stimulus {stimulus}"
+        case MethodBegun():
+            return "the begin of the method"
+        case Decided(verdict):
+            return "Accept" if verdict is Verdict.ACCEPTED else "Reject"
 
 
 def entry_of(values: JsonValue) -> Entry:

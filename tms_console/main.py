@@ -143,7 +143,7 @@ def _watch_over(
             case pipe.Challenged(challenge):
                 heard.challenge = challenge
                 challenged.set()
-            case pipe.Ready() | pipe.Began() | pipe.Unrecorded():
+            case pipe.Ready() | pipe.Began() | pipe.NotTaken() | pipe.Unrecorded():
                 pass
 
     def die(status: int) -> None:

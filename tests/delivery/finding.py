@@ -29,7 +29,7 @@ from tms_console.accounts.start_orders import Ordered, order_start
 from tms_console.clinic.policies import policy_in_force
 from tms_console.delivery import finding_runner
 from tms_console.delivery.controls import Controls
-from tms_console.delivery.order import EmulatorOrder, SessionOrder
+from tms_console.delivery.order import Challenge, EmulatorOrder, PortOrder, SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.delivery.snapshot import Snapshot
 from tms_console.records.values import new_uid
@@ -129,6 +129,29 @@ def ordered(
 ) -> Rehearsal:
     """Return a search that was ordered and is not run yet."""
     challenge = new_challenge()
+    device = EmulatorOrder(name="magpro", virtual=True, faults=faults)
+    order = search_order(ready, challenge, device, by=by, changed=changed)
+    operator = Operator(acts)
+    return Rehearsal(
+        content=bursts(),
+        database=ready.station.database.path,
+        order=lambda _: order,
+        challenge=challenge,
+        controls=operator.controls,
+        publish=operator,
+        faults=faults,
+    )
+
+
+def search_order(
+    ready: Ready,
+    challenge: Challenge,
+    device: EmulatorOrder | PortOrder,
+    *,
+    by: Login | None = None,
+    changed: dict[str, object] | None = None,
+) -> SessionOrder:
+    """Return the order of a search, signed as it should be but for what is changed."""
     with ready.trusting() as trusted:
         held = policy_in_force(trusted, ready.station.wall())
     told = Ordered(
@@ -143,24 +166,14 @@ def ordered(
     )
     signed = replace(told, **(changed or {}))  # type: ignore[arg-type]
     login = by or ready.technician
-    order = SessionOrder(
+    return SessionOrder(
         kind="threshold",
         digest=told.authority_digest,
         authority_uid=told.authority_uid,
         database=str(ready.station.database.path),
-        device=EmulatorOrder(name="magpro", virtual=True, faults=faults),
+        device=device,
         actor=login.user_uid,
         start_order=order_start(ready.station, login, signed),
-    )
-    operator = Operator(acts)
-    return Rehearsal(
-        content=bursts(),
-        database=ready.station.database.path,
-        order=lambda _: order,
-        challenge=challenge,
-        controls=operator.controls,
-        publish=operator,
-        faults=faults,
     )
 
 

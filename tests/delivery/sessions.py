@@ -30,7 +30,7 @@ from protocols.prescription import FixedBlock, SessionContent
 from protocols.terms import Side, ThresholdKind
 from tms_console.clock import VirtualClock
 from tms_console.delivery import place
-from tms_console.delivery.controls import Controls, Order
+from tms_console.delivery.controls import Controls, NotTaken, Order
 from tms_console.delivery.order import Challenge, EmulatorOrder, SessionOrder
 from tms_console.delivery.session import run_session
 from tms_console.delivery.snapshot import Snapshot
@@ -227,6 +227,7 @@ class Rehearsal:
     challenge: Challenge | None = None
     passed: list[Passed] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    not_taken: list[NotTaken] = field(default_factory=list)
     _clock: Clock = field(default_factory=VirtualClock)
     _emulator: MagProEmulator | None = None
     _result: SessionResult | None = None
@@ -255,6 +256,7 @@ class Rehearsal:
                 self._show,
                 "0.1.0",
                 challenge=self.challenge,
+                not_taken=self.not_taken.append,
                 writer_options=replace(self.writer_options, hooks=told),
             )
             self._result = run_session(order, around)

@@ -14,6 +14,7 @@ from tests.delivery.finding import search, whole
 from tests.delivery.test_treatment_gate import gathered, refused
 from tests.delivery.treatments import Ready, make_ready, shortened
 from tms_console.cli import app
+from tms_console.clinic import series
 from tms_console.clinic.errors import ClinicRefused
 from tms_console.clinic.measurement import Measurement
 from tms_console.clinic.prescriptions import propose
@@ -25,7 +26,10 @@ from tms_console.clinic.thresholds import (
     record_found,
     record_threshold,
     threshold,
+    thresholds_of,
 )
+from tms_console.records import storing
+from tms_console.records.database import open_database
 
 
 @pytest.fixture
@@ -94,6 +98,45 @@ def test_nobody_enters_or_corrects_to_a_value_that_the_console_found(ready: Read
         correct_threshold(
             ready.station, ready.technician, ready.threshold_uid, measured, "it looks better"
         )
+
+
+def test_two_windows_at_one_moment_record_a_series_once(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other window writes between this one's look at the record and its own transaction."""
+    uid = str(found(ready).session_uid)
+    other = replace(ready.station, database=open_database(ready.station.database.path))
+    recorded = list[str]()
+    as_it_is = series.measurement_of
+
+    def meanwhile(one: series.Series) -> Measurement:
+        if not recorded:
+            recorded.append("")
+            recorded[0] = record_series(other, ready.physician, uid)
+        return as_it_is(one)
+
+    monkeypatch.setattr(series, "measurement_of", meanwhile)
+    with pytest.raises(ClinicRefused, match="on record already"):
+        record_series(ready.station, ready.technician, uid)
+    with ready.trusting() as trusted:
+        kept = [
+            one.uid
+            for one in thresholds_of(trusted, ready.patient_uid, all_records=True)
+            if one.measured.session_uid == uid
+        ]
+    assert kept == recorded
+
+
+def test_a_second_threshold_of_one_series_is_named_by_verify(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a program without the check inside the transaction may have written it."""
+    measured = found(ready)
+    record_found(ready.station, ready.technician, measured, ready.technician.user_uid)
+    monkeypatch.setattr(storing, "_require_first_of_series", lambda *_: None)
+    second = record_found(ready.station, ready.technician, measured, ready.technician.user_uid)
+    (one,) = thresholds_found_otherwise(ready.station.database.path)
+    assert (one.row, "same series" in one.sentence) == (f"threshold {second}", True)
 
 
 def test_who_looked_for_it_measured_it_whoever_records_it(ready: Ready) -> None:

@@ -25,12 +25,12 @@ def ready(tmp_path: Path) -> Ready:
     return make_ready(tmp_path, short=True)
 
 
-def search(ready: Ready, variant: str) -> MagstimRehearsal:
+def search(ready: Ready, variant: str, faults: tuple[str, ...] = ()) -> MagstimRehearsal:
     """Two stimuli on a Magstim that cannot prove that it is simulated, then STOP."""
     acts = [set_to(50), say(Placed(0, 0)), give, answer(Answer.STILL), set_to(55), give]
     made = ordered(ready, [*acts, answer(Answer.MOVED)])
     order = made.order(None)  # type: ignore[arg-type]
-    device = EmulatorOrder(name=variant, virtual=True)
+    device = EmulatorOrder(name=variant, virtual=True, faults=faults)
     operator = made.publish
     assert isinstance(operator, Operator)
     run = MagstimRehearsal(
@@ -71,6 +71,18 @@ def test_a_search_takes_the_technicians_word_for_the_coil(
         (55, "acknowledged"),
     ]
     assert [one.intensity_pct_mso for one in done.emulator.fired] == [50, 55]
+
+
+@pytest.mark.parametrize("amount", ["+15", "-1"])
+def test_an_intensity_that_changes_with_a_stimulus_is_read_back_after_it(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch, amount: str
+) -> None:
+    """A Magstim reports no di/dt: only its own numbers can show it."""
+    reviewed(monkeypatch)
+    done = search(ready, "super-rapid2", (f"wrong_intensity:{amount}@1",))
+    assert done.state == "failed"
+    assert len(done.emulator.fired) == 1
+    assert "50 to" in done.result.reason or "was set to 50 %MSO" in done.result.reason
 
 
 def test_a_unit_that_charges_longer_than_the_policys_interval_is_refused_before(

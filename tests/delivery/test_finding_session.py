@@ -64,9 +64,15 @@ def policy_with(ready: Ready, **finding: object) -> Policy:
         held = policy_in_force(trusted, ready.station.wall())
     assert held is not None
     old = held.policy
+    most = finding.pop("most_pulses_a_day", old.most_pulses_a_day)
     bounds = replace(old.threshold_finding, **finding)  # type: ignore[arg-type]
     made = replace(
-        old, uid=new_uid(), version=old.version + 1, supersedes=old.uid, threshold_finding=bounds
+        old,
+        uid=new_uid(),
+        version=old.version + 1,
+        supersedes=old.uid,
+        threshold_finding=bounds,
+        most_pulses_a_day=most,  # type: ignore[arg-type]
     )
     propose_policy(ready.station, ready.physician, made)
     told = Decision(made.uid, made.digest())
@@ -181,12 +187,16 @@ def test_an_order_that_comes_too_soon_is_refused_and_not_kept(ready: Ready) -> N
     run = search(ready, [set_to(50), give, answer(Answer.MOVED), give_at_once])
     assert len(run.commands) == 1
     assert any("too soon after the last one" in one for one in run.events("gate"))
+    (told,) = run.not_taken
+    assert (told.what, told.stimulus) == ("stimulus", 2)
+    assert "too soon after the last one" in told.words
 
 
 def test_no_stimulus_follows_one_without_an_answer(ready: Ready) -> None:
     run = search(ready, [set_to(50), give, give])
     assert len(run.commands) == 1
     assert any("has no answer yet" in one for one in run.events("gate"))
+    assert [(one.what, one.stimulus) for one in run.not_taken] == [("stimulus", 2)]
 
 
 def test_an_order_for_another_stimulus_or_intensity_gives_nothing(ready: Ready) -> None:
@@ -206,6 +216,40 @@ def test_an_answer_to_a_stimulus_that_was_not_given_is_refused(ready: Ready) -> 
     run = search(ready, [set_to(50), say(Answered(1, Answer.MOVED))])
     assert read(ready, run).log.series == ()
     assert any("0 were given" in one for one in run.events("fault"))
+    (told,) = run.not_taken
+    assert told.what == "entry"
+    assert told.words.startswith("refused the answer to stimulus 1: ")
+
+
+def test_an_accept_of_another_value_than_the_series_gives_is_refused_and_told(
+    ready: Ready,
+) -> None:
+    acts, _ = whole(43, SETTINGS)
+    value = 60
+    run = search(ready, [*acts[:-1], say(Decided(Verdict.ACCEPTED, value))])
+    assert not read(ready, run).accepted
+    (told,) = run.not_taken
+    assert told.what == "decision"
+    assert "refused Accept: the series gives 4" in told.words
+
+
+def test_an_order_that_comes_twice_gives_one_stimulus_and_does_not_take_the_first_back(
+    ready: Ready,
+) -> None:
+    def twice(controls: Controls, snapshot: Snapshot) -> bool:
+        done = give(controls, snapshot)
+        if done:
+            give(controls, snapshot)
+        return done
+
+    run = search(ready, [set_to(50), twice, answer(Answer.MOVED)])
+    assert len(run.commands) == 1
+    assert [(one.what, one.stimulus) for one in run.not_taken] == [("stimulus", 0)]
+
+
+def test_an_intensity_that_the_policy_forbids_is_told(ready: Ready) -> None:
+    run = search(ready, [set_to(50), set_to(100)])
+    assert [one.what for one in run.not_taken] == ["intensity"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +279,10 @@ def test_a_pause_pressed_right_after_stimulate_takes_the_order_back(ready: Ready
         controls.pause("F8")
         return True
 
-    assert not search(ready, [set_to(50), both]).commands
+    run = search(ready, [set_to(50), both])
+    assert not run.commands
+    assert [(one.what, one.stimulus) for one in run.not_taken] == [("stimulus", 1)]
+    assert "taken back and is not given: F8" in run.not_taken[0].words
 
 
 def test_a_window_that_goes_silent_ends_the_series_as_it_ends_a_treatment(ready: Ready) -> None:
@@ -404,6 +451,15 @@ def test_a_screening_answer_that_changed_stops_the_series(ready: Ready) -> None:
     assert len(run.commands) == 1
     assert run.state == "failed"
     assert "not cleared by a physician" in run.result.reason
+
+
+def test_single_stimuli_count_where_a_days_pulses_are_limited(ready: Ready) -> None:
+    policy_with(ready, most_pulses_a_day=2)
+    twice = [give, answer(Answer.MOVED)] * 2
+    run = search(ready, [set_to(50), *twice, give])
+    assert len(run.commands) == 2
+    told = refused(search(ready, [set_to(50), give]))
+    assert "2 pulses were given today; the policy allows 2 a day" in told
 
 
 def test_thresholds_found_stay_with_their_patient(ready: Ready) -> None:

@@ -47,6 +47,15 @@ def test_without_a_value_or_an_intensity_there_is_no_doubt(a_us: int) -> None:
     assert learnt().doubt(4, 0, a_us) == ""
 
 
+@pytest.mark.parametrize("seen", [(90, 60), (60, 90), (90, 90, 60)])
+def test_the_first_pulses_are_held_against_each_other(seen: tuple[int, ...]) -> None:
+    """One of them is wrong; which, nobody knows yet."""
+    check = RealisedCheck()
+    said = [check.doubt(number, 60, a_us) for number, a_us in enumerate(seen, 1)]
+    assert said[:-1] == [""] * (len(seen) - 1)
+    assert said[-1].startswith(f"pulse {len(seen)}: ")
+
+
 def test_one_odd_pulse_at_the_beginning_does_not_become_the_measure() -> None:
     check = RealisedCheck()
     for a_us in (90, 199, 90):

@@ -216,6 +216,17 @@ def test_a_report_that_comes_with_the_trouble_is_not_lost_and_not_entered_twice(
     require_honest(done)
 
 
+@pytest.mark.parametrize("made", [plain(1), bursts(1)], ids=["plain", "bursts"])
+def test_another_intensity_in_the_only_train_is_no_complete_session(
+    tmp_path: Path, made: SessionContent
+) -> None:
+    """From its first pulse on, so that its di/dt shows nothing; no next train would ask."""
+    done = Rehearsal(content=made, database=tmp_path / "r.db", faults=["wrong_intensity@1"]).run()
+    assert done.state == "failed"
+    assert "after train 1: the stimulator stands at 50 %MSO" in done.result.reason
+    require_honest(done)
+
+
 def test_late_reports_of_a_train_that_was_cut_are_not_given_to_later_pulses(
     tmp_path: Path,
 ) -> None:

@@ -395,6 +395,7 @@ TABLE: list[tuple[str, State, Event, State, list[Effect]]] = [
             Note(
                 EventKind.INTENSITY,
                 "refused: 71 %MSO: allowed 40 to 70 %MSO; stays 60 %MSO",
+                refuses=True,
             )
         ],
     ),
@@ -410,14 +411,14 @@ TABLE: list[tuple[str, State, Event, State, list[Effect]]] = [
         Checking(LAST, 60),
         IntensityPressed(55, 1),
         Checking(LAST, 60),
-        [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left")],
+        [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left", refuses=True)],
     ),
     (
         "an intensity with no train left",
         Delivering(LAST, 60),
         IntensityPressed(55, 1),
         Delivering(LAST, 60),
-        [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left")],
+        [Note(EventKind.INTENSITY, "refused: 55 %MSO: no train is left", refuses=True)],
     ),
 ]
 
@@ -640,6 +641,7 @@ def test_an_intensity_for_another_block_than_the_next_shots_is_refused() -> None
         Note(
             EventKind.INTENSITY,
             "refused: 45 %MSO for block 1: the next train is of block 2, which stays 60 %MSO",
+            refuses=True,
         )
     ]
 

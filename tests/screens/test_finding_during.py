@@ -116,6 +116,18 @@ def test_no_stimulus_before_the_intensity_was_read_back() -> None:
     assert screen.set_words == "being set to 55"
 
 
+def test_no_more_stimuli_than_the_policy_allows_and_the_page_says_so() -> None:
+    most = OF.policy.threshold_finding.most_stimuli
+    log = FindingLog()
+    for number in range(1, most + 1):
+        assert shown(log).can_stimulate
+        log = log.with_stimulus(50).with_entry(Answered(number, Answer.STILL))
+    screen = shown(log)
+    assert not screen.can_stimulate
+    assert screen.hint == "The policy allows no more stimuli in one series."
+    assert screen.stimuli == f"{most} of at most {most} stimuli"
+
+
 def test_no_stimulus_while_the_method_computes() -> None:
     log = FindingLog().with_entry(BEGUN)
     screen = shown(log, standing=None)

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.canonical import ContentError
+from protocols.finding_log import Decided, Verdict
 from protocols.screening import AnswerValue
+from protocols.threshold import Settings
 from tests.clinic.sessions import Past, treated
+from tests.delivery.finding import say, search, whole
 from tests.delivery.treatments import Ready, ago, make_ready
 from tms_console.clinic.adverse_events import AdverseEvent, What, record_adverse_event
 from tms_console.clinic.patients import Medication, PatientDetails, Sex, edit_patient, patient
 from tms_console.clinic.positioning import Method, Positioning, record_positioning
+from tms_console.clinic.series import read_series, record_series
 from tms_console.clinic.thresholds import withdraw_threshold
 from tms_console.screens.patients import (
     PatientFields,
@@ -63,7 +67,7 @@ def test_everything_on_record_of_a_patient_is_shown(ready: Ready) -> None:
     }
     assert told["Prescriptions"].lines[0].state == "good"
     assert told["Prescriptions"].lines[0].cells[1].startswith("in force, ")
-    assert told["Sessions"].lines[0].cells[1:4] == ("completed", "4", "not signed")
+    assert told["Sessions"].lines[0].cells[1:5] == ("treatment", "completed", "4", "not signed")
     assert told["Adverse events"].lines[0].state == "warn"
     assert "handle 45°" in told["Positioning"].lines[0].cells[2].splitlines()
     assert "Why corrected" not in told["Positioning"].columns  # nothing was
@@ -71,6 +75,33 @@ def test_everything_on_record_of_a_patient_is_shown(ready: Ready) -> None:
     for table in told.values():
         assert all(len(one.cells) == len(table.columns) for one in table.lines)
         assert not table.widths or len(table.widths) == len(table.columns)
+
+
+@pytest.mark.parametrize(
+    ("end", "record", "words"),
+    [
+        (Decided(Verdict.REJECTED, None, "the coil slipped"), False, ("rejected", "warn")),
+        (None, False, ("aborted (stopped)", "warn")),
+        (Verdict.ACCEPTED, False, ("accepted, not yet recorded", "warn")),
+        (Verdict.ACCEPTED, True, ("accepted", "good")),
+    ],
+    ids=["rejected", "stopped", "accepted", "recorded"],
+)
+def test_a_search_for_a_threshold_says_in_the_history_what_became_of_it(
+    tmp_path: Path, end: Decided | Verdict | None, record: bool, words: tuple[str, str]
+) -> None:
+    ready = make_ready(tmp_path, short=True)
+    acts, _ = whole(43, Settings(highest_pct_mso=90))
+    if end is not Verdict.ACCEPTED:
+        acts = [*acts[:4], *([say(end)] if isinstance(end, Decided) else [])]
+    uid = search(ready, acts).result.session_uid
+    if record:
+        record_series(ready.station, ready.technician, uid)
+    (line,) = (one for one in sections(ready)["Sessions"].lines if one.key == uid)
+    assert (line.cells[2], line.state) == words
+    assert (line.cells[1], line.cells[4]) == ("threshold search", "")
+    with ready.trusting() as trusted:
+        assert read_series(trusted, ready.station.database, uid).standing == line.cells[2]
 
 
 def test_every_standing_of_a_version_has_its_own_word(ready: Ready) -> None:

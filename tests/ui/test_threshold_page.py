@@ -12,85 +12,25 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from protocols.threshold import DEFAULT, Answer, Finding
+from protocols.threshold import Answer, Finding
 from tests.clinic.prescribing import PATIENT
 from tests.ui.decisions import OFFSCREEN
-from tests.ui.treating import PATIENCE_MS, Treating, treating
-from tests.ui.walking import Keyboard
+from tests.ui.finders import Finder, finding
 from tms_console.clinic.patients import add_patient
 from tms_console.clinic.series import read_series, series_of
 from tms_console.clinic.thresholds import Threshold, thresholds_of
-from tms_console.delivery.order import EmulatorOrder
 from tms_console.records.finding_rows import finding_log
-from tms_console.ui.bridge import ChosenDevice
-from tms_console.ui.pages.threshold import ThresholdPage
+from tms_console.ui.pages.patients import PatientsPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 
-KEYS = {Answer.MOVED: Qt.Key.Key_M, Answer.STILL: Qt.Key.Key_N, Answer.UNCLEAR: Qt.Key.Key_C}
 ANSWERS = {True: Answer.MOVED, False: Answer.STILL, None: Answer.UNCLEAR}
-
-
-class Finder:
-    """A technician with a keyboard on the Threshold page; the simulated patient answers."""
-
-    def __init__(self, demo: Treating) -> None:
-        self.demo = demo
-        page = demo.shell._pages["threshold"]
-        assert isinstance(page, ThresholdPage)
-        self.page = page
-        self.keys = Keyboard(demo.shell)
-
-    def wait(self, true: object, _what: str) -> None:
-        assert callable(true)
-        self.demo.qtbot.waitUntil(true, timeout=PATIENCE_MS)
-
-    def start(self) -> None:
-        """Come from Patients, take both steps, and wait until the search runs."""
-        demo, before = self.demo, self.page.before
-        demo.bridge.go("patients")
-        demo.idle()
-        self.keys.work("Find the threshold")
-        self.wait(lambda: self.page.stack.currentWidget() is before, "the list")
-        demo.idle()
-        self.keys.to("Method")
-        self.keys.press(Qt.Key.Key_Home)
-        assert before.chosen_method is DEFAULT
-        self.keys.work("Prepare")
-        self.wait(before.start_button.isVisible, "the second step")
-        self.keys.work("The patient stated this name", Qt.Key.Key_Space)
-        self.keys.work("The patient stated this birth date", Qt.Key.Key_Space)
-        self.wait(lambda: demo.bridge.link.challenge is not None, "a challenge")
-        self.keys.work("Start the search")
-        self.wait(lambda: self.page.stack.currentWidget() is self.page.during, "the search")
-
-    @property
-    def screen(self):  # type: ignore[no-untyped-def]
-        return self.page.running.screen_now
-
-    def stimulate(self) -> Answer:
-        """Give one stimulus and look at the simulated patient."""
-        running = self.page.running
-        given = len(running.log.given)
-        self.wait(lambda: self.screen.can_stimulate, "S")
-        self.keys.press(Qt.Key.Key_S)
-        self.wait(lambda: len(running.log.given) == given + 1 and self.screen.can_answer, "answer")
-        self.wait(lambda: running.seen is not None, "the simulated patient")
-        assert running.seen is not None
-        return running.seen
-
-    def answer(self, seen: Answer) -> None:
-        self.keys.press(KEYS[seen])
 
 
 @pytest.fixture
 def finder(qtbot: QtBot, tmp_path: Path) -> Iterator[Finder]:
-    fast = EmulatorOrder(name="magpro", virtual=True, seed=7)
-    with treating(qtbot, tmp_path, device=fast) as demo:
-        demo.bridge.set_device(ChosenDevice(fast, "MagPro X100", simulated=True))
-        demo.shell.activateWindow()
-        qtbot.waitUntil(demo.shell.isActiveWindow, timeout=PATIENCE_MS)
-        yield Finder(demo)
+    with finding(qtbot, tmp_path) as made:
+        yield made
 
 
 def newest(finder: Finder) -> Threshold:
@@ -179,6 +119,33 @@ def test_a_search_that_esc_stopped_is_kept_and_marked(finder: Finder) -> None:
     finder.keys.work("Done")
     finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.before, "the list")
     assert "aborted (stopped)" in finder.page.before.screen_now.earlier[0][1]
+
+
+def test_a_series_is_found_again_from_the_patients_history(finder: Finder) -> None:
+    finder.start()
+    finder.wait(lambda: finder.screen.can_move, "the search")
+    finder.keys.press(Qt.Key.Key_Escape)
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the end")
+    finder.demo.idle()
+    uid = finder.page.after.screen_now.session_uid
+    finder.keys.work("Done")
+    finder.demo.idle()
+    finder.demo.bridge.go("patients")
+    finder.demo.idle()
+    patients = finder.demo.shell._pages["patients"]
+    assert isinstance(patients, PatientsPage)
+    sheet = patients.sheet
+    finder.wait(lambda: sheet._shown is not None, "the patient")
+    sheet.show_section("Sessions")
+    lines = dict(sheet._shown.sections)["Sessions"].lines
+    assert lines[0].key == uid
+    assert lines[0].cells[1:3] == ("threshold search", "aborted (stopped)")
+    sheet.table.selectRow(0)
+    assert sheet.series.isEnabled()
+    finder.keys.work("Show the chosen search for a threshold")
+    finder.wait(lambda: finder.page.stack.currentWidget() is finder.page.after, "the series")
+    assert finder.page.after.screen_now.session_uid == uid
+    assert finder.page.after.title.text() == "Aborted: stopped"
 
 
 def test_a_killed_delivering_process_leaves_a_series_that_says_so(finder: Finder) -> None:

@@ -27,6 +27,7 @@ from tms_console.clinic.thresholds import record_found, thresholds_of
 from tms_console.records.clinical import RecordKind
 from tms_console.records.closed_rows import ClosedSession, altered
 from tms_console.records.database import Database
+from tms_console.records.errors import IllegalOperation
 from tms_console.records.finding_rows import finding_log
 from tms_console.records.operations import SessionKind, SessionState
 
@@ -34,6 +35,8 @@ __all__ = ["Series", "found_otherwise", "read_series", "record_series", "series_
 
 NEARLY = 1e-6
 """A replay on another computer may differ from what is on record by so much of it."""
+
+RECORDED = "The threshold of this series is on record already."
 
 _ANSWERS = {Answer.MOVED: True, Answer.STILL: False, Answer.UNCLEAR: None}
 
@@ -232,7 +235,8 @@ def record_series(station: Station, login: Login, session_uid: str) -> str:
     Whoever looked for it measured it, whoever records it.
 
     Raises:
-        ClinicRefused: It was not accepted, is recorded already, or the patient is not current.
+        ClinicRefused: It was not accepted, is recorded already (by another window at the same
+            moment, too), or the patient is not current.
         NotPermitted: Their role does not include it.
         NotTrusted: The record cannot be believed.
         WriteFailed: Not known to be written.
@@ -241,8 +245,14 @@ def record_series(station: Station, login: Login, session_uid: str) -> str:
         series = read_series(trusted, station.database, session_uid)
         require_session_of(trusted, series.patient_uid, session_uid)
     if series.threshold_uid:
-        raise ClinicRefused("The threshold of this series is on record already.")
-    return record_found(station, login, measurement_of(series), series.operator_uid)
+        raise ClinicRefused(RECORDED)
+    try:
+        return record_found(station, login, measurement_of(series), series.operator_uid)
+    except IllegalOperation as error:  # looked at again inside the transaction that writes it
+        with station.trusting() as trusted:
+            if read_series(trusted, station.database, session_uid).threshold_uid:
+                raise ClinicRefused(RECORDED) from error
+        raise
 
 
 def newest_series(series: tuple[Series, ...]) -> Series | None:

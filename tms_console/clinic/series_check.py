@@ -27,7 +27,7 @@ from tms_console.records.registry import registry_rows, stored_records
 
 
 def thresholds_found_otherwise(path: Path) -> tuple[Finding, ...]:
-    """Return every threshold that its series does not give.
+    """Return every threshold that its series does not give, and each but the first of one series.
 
     Args:
         path: A file that holds people's records.
@@ -35,7 +35,7 @@ def thresholds_found_otherwise(path: Path) -> tuple[Finding, ...]:
     Raises:
         DatabaseUnusable: It cannot be read.
     """
-    found = []
+    found, given = [], set[str]()
     with reading(path, "inspect") as connection:
         console_uid = identify(connection, path).console_uid
         sessions = sessions_in(registry_rows(connection, console_uid))
@@ -47,6 +47,9 @@ def thresholds_found_otherwise(path: Path) -> tuple[Finding, ...]:
         for record in stored_records(connection, RecordKind.THRESHOLD):
             uid = _text(record, "session_uid")
             words = _otherwise(log_of, record, sessions.get(uid), orders.get(uid))
+            if not words and _is_result(record):
+                words = "Another threshold is on record from the same series." * (uid in given)
+                given.add(uid)
             if words:
                 found.append(Finding(f"threshold {record.uid}", words))
     return tuple(found)
@@ -67,6 +70,12 @@ def _otherwise(
         return found_otherwise(measured, _series(log_of(session.uid), session, order))
     except (ValueError, TypeError) as error:
         return f"Its series cannot be replayed: {error}."
+
+
+def _is_result(record: StoredRecord) -> bool:
+    """Return whether it is what a search gave, and no correction of that."""
+    values = record.values
+    return values.get("found") is not None and values.get("supersedes") is None
 
 
 def _series(log: FindingLog, session: OldSession, order: StoredRecord) -> Series:

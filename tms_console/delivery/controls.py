@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 from protocols.finding_log import Entry
 from tms_console.clinic.adverse_event import AdverseEvent
@@ -80,6 +81,21 @@ class Said:
 
     entry: Entry
     actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Something that was asked for in a search for a threshold is not done.
+
+    Attributes:
+        what: Which of the things that are asked for.
+        stimulus: The number of a stimulus that is not given; 0 for anything else.
+        words: What, and why, for who asked; without a full stop.
+    """
+
+    what: Literal["stimulus", "intensity", "entry", "decision"]
+    stimulus: int
+    words: str
 
 
 Order = Event | GoOn | Remark | Report | GiveOne | Said

@@ -6,14 +6,15 @@ were given before it goes on record, so that the record alone gives the series a
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 
 from drivers.errors import SettingsRefused
 from drivers.interface import TrainSettings, TrainTiming
 from protocols.canonical import ContentError, canonical_text
-from protocols.finding_log import Decided, Entry, FindingLog, entry_json
+from protocols.finding_log import Decided, Entry, FindingLog, end_words, entry_json, entry_words
 from tms_console.delivery.authorised import Authorised
-from tms_console.delivery.controls import GiveOne, Said
+from tms_console.delivery.controls import GiveOne, NotTaken, Said
 from tms_console.delivery.finding_authority import FindingAuthority
 from tms_console.delivery.gate import GateRefused, require
 from tms_console.delivery.runner import Asked, Joined, SessionRunner
@@ -27,6 +28,7 @@ from tms_console.delivery.states import (
     Finished,
     Idle,
     MakeReady,
+    Note,
     Paused,
     Refused,
     SetTo,
@@ -36,6 +38,8 @@ from tms_console.delivery.states import (
 from tms_console.delivery.transitions import due_ns
 from tms_console.records.finding_rows import FINDING
 from tms_console.records.operations import EventKind
+
+LOGGER = logging.getLogger(__name__)
 
 COMMIT_S = 1.0
 """How long a commit is waited for under the virtual clock, while a person is waited for anyway."""
@@ -53,7 +57,10 @@ class FindingRunner(SessionRunner):
     def __init__(self, authorised: Authorised, joined: Joined, authority: FindingAuthority) -> None:
         super().__init__(authorised, joined)
         self._authority = authority
+        self._not_taken = joined.not_taken
         self._set_at: dict[int, int] = {}
+        self._asked_for = 0
+        self._on_its_way = 0
         self.log = FindingLog()
 
     def _deliver_all(self) -> None:
@@ -89,14 +96,25 @@ class FindingRunner(SessionRunner):
     def _ordered(self, stimulus: int, intensity_pct_mso: int) -> Event | None:
         """Take an order for a stimulus, unless what was seen after the last is not said yet."""
         self._take_given()
-        wanted = f"refused stimulus {stimulus} at {intensity_pct_mso} %MSO: "
+        why = ""
         if self.log.waits_for_answer:
-            self._journal.note(EventKind.GATE, wanted + "the last one has no answer yet")
+            why = "the last one has no answer yet"
+        elif self.log.decided is not None:
+            why = "the series was decided on"
+        if why:
+            words = f"refused stimulus {stimulus} at {intensity_pct_mso} %MSO: {why}"
+            self._journal.note(EventKind.GATE, words)
+            self._tell(NotTaken("stimulus", stimulus, words))
             return None
-        if self.log.decided is not None:
-            self._journal.note(EventKind.GATE, wanted + "the series was decided on")
-            return None
+        self._asked_for = stimulus
         return StimulusOrdered(stimulus, intensity_pct_mso, self._journal.now_ns())
+
+    def _tell(self, one: NotTaken) -> None:
+        """Tell who asked; they cannot end a session by not listening."""
+        try:
+            self._not_taken(one)
+        except Exception:
+            LOGGER.exception("what was not done could not be told: %s", one.words)
 
     def _said(self, entry: Entry, actor: str) -> Event | None:
         """Put what was said on record if it can be said now; a decision ends the series."""
@@ -105,20 +123,23 @@ class FindingRunner(SessionRunner):
         if isinstance(self._state, Ended):
             self._journal.note(EventKind.NOTE, f"came after the end, not counted: {told}", actor)
             return None
-        if not isinstance(self._state, Paused):
-            self._journal.note(EventKind.FAULT, f"refused {told}: a stimulus is under way", actor)
-            return None
-        try:
-            self.log = self.log.with_entry(entry)
-        except ContentError as error:
-            self._journal.note(EventKind.FAULT, f"refused {told}: {error}", actor)
+        why = "" if isinstance(self._state, Paused) else "a stimulus is under way"
+        if not why:
+            try:
+                self.log = self.log.with_entry(entry)
+            except ContentError as error:
+                why = str(error)
+        if why:
+            self._journal.note(EventKind.FAULT, f"refused {told}: {why}", actor)
+            words = f"refused {entry_words(entry)}: {why}"
+            decision = isinstance(entry, Decided)
+            self._tell(NotTaken("decision" if decision else "entry", 0, words))
             return None
         ticket = self._journal.note(EventKind.STATE, FINDING + told, actor)
         if self._journal.clock.virtual:
             ticket.wait(COMMIT_S)  # its writer commits only when somebody waits
         if isinstance(entry, Decided):
-            words = f"the series was {entry.verdict.value}"
-            return Finished(f"{words}: {entry.reason}" if entry.reason else words)
+            return Finished(end_words(entry))
         return None
 
     def _take_given(self) -> None:
@@ -128,6 +149,7 @@ class FindingRunner(SessionRunner):
         while len(self.log.given) < done:
             number = len(self.log.given) + 1
             self.log = self.log.with_stimulus(self._set_at[number])
+            self._on_its_way = 0
 
     def _perform(self, effect: Effect) -> Event | None:
         match effect:
@@ -137,16 +159,40 @@ class FindingRunner(SessionRunner):
                 return self._inside(effect) or super()._perform(effect)
             case MakeReady(shot, _, intensity):
                 self._set_at[shot + 1] = intensity
+            case Note(EventKind.RESUME):
+                self._on_its_way = self._asked_for
+            case Note(EventKind.PAUSE, why):
+                self._taken_back(why)
+            case Note(EventKind.GATE, words, refuses=True):
+                again = self._asked_for == self._on_its_way  # that one may still come
+                self._tell(NotTaken("stimulus", 0 if again else self._asked_for, words))
+            case Note(_, words, refuses=True):
+                self._tell(NotTaken("intensity", 0, words))
         return super()._perform(effect)
+
+    def _taken_back(self, why: str) -> None:
+        """Tell of a stimulus that was ordered if a pause came before it; else it still comes."""
+        self._take_given()
+        if isinstance(self._state, Paused) and self._on_its_way:
+            stimulus, self._on_its_way = self._on_its_way, 0
+            words = f"stimulus {stimulus} was taken back and is not given: {why}"
+            self._tell(NotTaken("stimulus", stimulus, words))
 
     def _set_to(self, wanted: SetTo) -> Event | None:
         """Set the stimulator, which is disarmed, and read everything back.
+
+        How it stands is read before: what differs from what was set there may have changed before
+        or with the last stimulus, which setting it anew would hide.
 
         Raises:
             LinkFault: No usable answer.
             NotConnected: It is gone.
             StopRequested: A stop was asked for.
         """
+        problem = self._listener.problem(self._listener.ask())
+        if problem:
+            after = f"after stimulus {wanted.shot}: " if wanted.shot else ""
+            return Faulted(after + problem)
         train = self._plan.shots[wanted.shot].scheduled.train
         settings = TrainSettings(train, wanted.intensity_pct_mso, TrainTiming.HOST)
         try:

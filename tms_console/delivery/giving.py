@@ -319,6 +319,9 @@ class Giver:
         late_ns = (hand.commanded_ns or 0) - hand.due_ns
         tally = self.settler.settle(TrainEnd.RAN_OUT, None)
         drifted = "" if hand.shot.host_timed else rate_doubt(*hand.seen.sightings)
+        if self.settler.moved:
+            number = hand.shot.scheduled.number
+            return ShotDoubtful(f"after train {number}: {self.settler.moved}")
         if drifted:
             return ShotDoubtful(f"train {hand.shot.scheduled.number}: {drifted}. {DEVICE_REMEDY}")
         if tally.doubt:

@@ -107,6 +107,13 @@ class Listener:
         """Keep for the next `poll` what came together with reports and was not looked at."""
         self._kept += [event for event in events if not isinstance(event, PulseReport)]
 
+    @property
+    def told_of_knob(self) -> bool:
+        """True if it said by itself that its intensity was changed, and nobody looked at it yet."""
+        return any(
+            isinstance(one, DeviceNotice) and one.kind is NoticeKind.INTENSITY for one in self._kept
+        )
+
     def ask(self) -> DeviceStatus:
         """Ask it how it stands.
 

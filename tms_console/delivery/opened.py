@@ -298,6 +298,7 @@ class Opened:
             wall=self._wall,
             controls=self._around.controls,
             publish=self._around.publish,
+            not_taken=self._around.not_taken,
         )
         runner = SessionRunner(authorised, joined)
         if isinstance(self._authority, FindingAuthority):

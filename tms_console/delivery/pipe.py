@@ -232,6 +232,22 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True, config=_CHECKED)
+class NotTaken:
+    """Something that was asked for in a search for a threshold is not done (`controls.NotTaken`).
+
+    Attributes:
+        what: Which of the things that are asked for.
+        stimulus: The number of a stimulus that is not given; 0 for anything else.
+        words: What, and why.
+    """
+
+    what: Literal["stimulus", "intensity", "entry", "decision"]
+    stimulus: int
+    words: str
+    say: Literal["not_taken"] = "not_taken"
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class Unrecorded:
     """A remark came that no session here can take: the window must put it on record.
 
@@ -245,7 +261,7 @@ class Unrecorded:
     say: Literal["unrecorded"] = "unrecorded"
 
 
-Message = Ready | Alive | Challenged | Began | Stands | Over | Unrecorded | ProbeMessage
+Message = Ready | Alive | Challenged | Began | Stands | Over | NotTaken | Unrecorded | ProbeMessage
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 MESSAGES: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="say")])

@@ -273,6 +273,7 @@ class DeliveryProcess:
             controls=controls,
             publish=self._outbox.show,
             software_version=self._software_version,
+            not_taken=lambda one: self._outbox.say(pipe.NotTaken(**asdict(one))),
             began=lambda uid, checks: self._outbox.say(pipe.Began(uid, gate_answers(checks))),
         )
         self._session = threading.Thread(target=self._run, args=(command, around), name="session")

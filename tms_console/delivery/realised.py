@@ -1,7 +1,9 @@
 """Does what the device realised agree with what it was set to: its di/dt, and its rate?
 
 The first pulses of a session are the measure for the di/dt of the rest: what it is per %MSO depends
-on the coil and is published nowhere.  The rate is measured against the schedule.
+on the coil and is published nowhere.  So a unit that from the first pulse on gives another di/dt
+than its read-back intensity means is not noticed; that it reads back otherwise is, elsewhere.  The
+rate is measured against the schedule.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 
 LEARNT_FROM = 3
-"""The median of so many pulses is the measure."""
+"""The median of so many pulses is the measure; until then, of those that there are."""
 
 TOLERANCE = 0.10
 """Relative; a working unit repeats itself far better, a knob turned by 10 % must show."""
@@ -65,10 +67,10 @@ class RealisedCheck:
         """Return a sentence if a pulse's di/dt does not fit its intensity, else ""."""
         if a_us is None or not intensity_pct_mso:
             return ""
+        known = statistics.median(self._ratios) if self._ratios else a_us / intensity_pct_mso
         if len(self._ratios) < LEARNT_FROM:
             self._ratios.append(a_us / intensity_pct_mso)
-            return ""
-        expected = statistics.median(self._ratios) * intensity_pct_mso
+        expected = known * intensity_pct_mso
         if abs(a_us - expected) <= max(LEAST_A_US, TOLERANCE * expected):
             return ""
         return (

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from drivers.errors import LinkFault, NotConnected, StopRequested
 from drivers.interface import Stimulator
 from tms_console.delivery.authorised import Authorised
-from tms_console.delivery.controls import Controls, GiveOne, GoOn, Order, Remark, Report, Said
+from tms_console.delivery.controls import (
+    Controls,
+    GiveOne,
+    GoOn,
+    NotTaken,
+    Order,
+    Remark,
+    Report,
+    Said,
+)
 from tms_console.delivery.giving import Giver, Outside
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
@@ -76,6 +85,7 @@ class Joined:
         wall: Wall time beside its clock.
         controls: Where orders arrive.
         publish: Gets a snapshot after every step.
+        not_taken: Gets what was asked for in a search for a threshold and is not done.
     """
 
     stimulator: Stimulator
@@ -83,6 +93,7 @@ class Joined:
     wall: WallClock
     controls: Controls
     publish: Callable[[Snapshot], None]
+    not_taken: Callable[[NotTaken], None]
 
 
 class SessionRunner:

@@ -61,6 +61,8 @@ class Settler:
         mode: What the stimulator reports, as learnt so far.
         delivered: Pulses known to be given, those of the shot in hand not counted.
         unknown: Pulses of which nobody knows.
+        moved: Why the last shot may have had another intensity than it was set to, "" if not: it
+            was found to stand otherwise, and had not said so.
     """
 
     def __init__(self, stimulator: Stimulator, journal: Journal, listener: Listener) -> None:
@@ -72,6 +74,7 @@ class Settler:
         self.mode = ReportMode.UNKNOWN
         self.delivered = 0
         self.unknown = 0
+        self.moved = ""
 
     def settle_all(self, outcome: TrainOutcome) -> None:
         """The session is ending: nothing stays `commanded`, no train stays open."""
@@ -126,6 +129,8 @@ class Settler:
             counted = self.counted()
             # what it counts it has reported by now: an extra pulse is not to be entered twice
             self.rescue(hand, self._listener.reports(self._journal.now_ns()))
+            if self._listener.told_of_knob:
+                self.moved = ""  # it said when that was: after what it reported before
         except (LinkFault, NotConnected, StopRequested) as error:
             self._journal.note(EventKind.FAULT, f"the stimulator's counter was not read: {error}")
             return None
@@ -142,10 +147,11 @@ class Settler:
         train = self.open_train()
         if train.counter is None:
             return None
-        set_to = self._listener.set_to
-        if self._listener.ask().intensity_pct_mso != set_to:
+        status, set_to = self._listener.ask(), self._listener.set_to
+        if status.intensity_pct_mso != set_to:
             words = f"the stimulator is not at {set_to} %MSO any more: its counter proves nothing"
             self._journal.note(EventKind.FAULT, words)
+            self.moved = self._listener.problem(status)
             return None  # it lost power and counts anew, or somebody used its panel
         counted = counted_between(train.counter, self._stimulator.stimulus_count())
         return None if counted is None else (counted - train.delivered) % COUNTER_MODULUS

@@ -304,10 +304,17 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Put an event on record."""
+    """Put an event on record.
+
+    Attributes:
+        kind: Of which kind.
+        detail: It in words.
+        refuses: Something that somebody asked for is not done, and they are to be told.
+    """
 
     kind: EventKind
     detail: str
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tms_console.delivery.controls import Controls
+from tms_console.delivery.controls import Controls, NotTaken
 from tms_console.delivery.gate import CheckResult
 from tms_console.delivery.order import Challenge
 from tms_console.delivery.snapshot import Snapshot
@@ -44,6 +44,10 @@ def _nobody_waits(uid: str, checks: tuple[CheckResult, ...]) -> None:
     """Called where nobody wants to know that a session began."""
 
 
+def _nobody_asked(not_taken: NotTaken) -> None:
+    """Called where nobody wants to know what was not done; the record has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a session is joined to.
@@ -54,6 +58,7 @@ class Surroundings:
         software_version: For the record.
         challenge: What the start order of a treatment must hold; None where none was given out.
         began: Called once the session is on record, with its uid and the gate's answers.
+        not_taken: Called with what was asked for in a search for a threshold and is not done.
         writer_options: For tests.
     """
 
@@ -62,4 +67,5 @@ class Surroundings:
     software_version: str
     challenge: Challenge | None = None
     began: Callable[[str, tuple[CheckResult, ...]], None] = _nobody_waits
+    not_taken: Callable[[NotTaken], None] = _nobody_asked
     writer_options: WriterOptions = DEFAULTS

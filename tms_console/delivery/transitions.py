@@ -101,7 +101,7 @@ def _pressed(plan: Plan, state: RunningState, event: Event) -> Next | None:
         case IntensityPressed(wanted) if plan.on_demand and not isinstance(state, Paused):
             # what was ordered is given at what whoever ordered it saw
             words = f"refused: {wanted} %MSO: a stimulus was ordered"
-            return state, [Note(EventKind.INTENSITY, words)]
+            return state, [Note(EventKind.INTENSITY, words, refuses=True)]
         case IntensityPressed():
             return _set_now(plan, *_move_intensity(plan, state, event))
         case Finished(reason) if plan.on_demand:
@@ -243,7 +243,7 @@ def _give_one(plan: Plan, state: RunningState, ordered: StimulusOrdered) -> Next
     if not why and early_ns > 0:
         why = f"{early_ns / 1e9:.1f} s too soon after the last one"
     if why:
-        return state, [Note(EventKind.GATE, f"refused {wanted}: {why}")]
+        return state, [Note(EventKind.GATE, f"refused {wanted}: {why}", refuses=True)]
     moved = replace(progress, shift_ns=progress.shift_ns + due - due_ns(plan, progress))
     return Resting(moved), [Note(EventKind.RESUME, f"{wanted} was ordered")]
 
@@ -308,17 +308,18 @@ def _move_intensity(plan: Plan, state: RunningState, pressed: IntensityPressed) 
     in_hand = isinstance(state, Checking | Arming | Armed | Delivering)  # set and read back already
     upcoming = progress.next + (1 if in_hand else 0)
     if upcoming == len(plan.shots):
-        return state, [Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: no train is left")]
+        words = f"refused: {wanted} %MSO: no train is left"
+        return state, [Note(EventKind.INTENSITY, words, refuses=True)]
     index = plan.shots[upcoming].scheduled.block - 1
     bounds, now = plan.blocks[index], progress.intensities[index]
     if pressed.block != index + 1:
         meant = f"{wanted} %MSO for block {pressed.block}: the next train is of block {index + 1}"
-        return state, [Note(EventKind.INTENSITY, f"refused: {meant}, which stays {now} %MSO")]
+        words = f"refused: {meant}, which stays {now} %MSO"
+        return state, [Note(EventKind.INTENSITY, words, refuses=True)]
     if not bounds.lowest_pct_mso <= wanted <= bounds.highest_pct_mso:
         allowed = f"allowed {bounds.lowest_pct_mso} to {bounds.highest_pct_mso} %MSO"
-        return state, [
-            Note(EventKind.INTENSITY, f"refused: {wanted} %MSO: {allowed}; stays {now} %MSO")
-        ]
+        words = f"refused: {wanted} %MSO: {allowed}; stays {now} %MSO"
+        return state, [Note(EventKind.INTENSITY, words, refuses=True)]
     intensities = (*progress.intensities[:index], wanted, *progress.intensities[index + 1 :])
     moved = replace(state, progress=replace(progress, intensities=intensities))
     return moved, [

@@ -6,13 +6,13 @@ in schema/*.sql.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from sqlalchemy.exc import IntegrityError
 
 from tms_console.records.audit import AuditChain
 from tms_console.records.canonical import Json, digest
-from tms_console.records.clinical import RECORD_ADD, RecordKind, content_digest
+from tms_console.records.clinical import RECORD_ADD, RecordKind, content_digest, content_of
 from tms_console.records.clinical_tables import CREDENTIAL, RECORDS
 from tms_console.records.digests import (
     BEGIN_COLUMNS,
@@ -59,6 +59,10 @@ _INSERT_COMMANDED = (
     "evidence) VALUES (?, ?, ?, ?, ?, 'commanded', 'none')"
 )
 """As text: for 600 pulses (cTBS) Core takes 2 ms of the write lock's 5 to build parameters."""
+_FOUND_IN = text(
+    "SELECT 1 FROM threshold WHERE content ->> '$.session_uid' = :session "
+    "AND content ->> '$.found' IS NOT NULL AND supersedes IS NULL LIMIT 1"
+)
 _FINALISE = (
     update(PULSE)
     .where(
@@ -346,7 +350,22 @@ def _frames(connection: Connection, frames: Frames) -> None:
         )
 
 
+def _require_first_of_series(connection: Connection, add: AddRecord) -> None:
+    """Of one search for a threshold only one result is ever put on record; two may try at once.
+
+    Corrections name what they correct; a value that somebody entered says nothing of a search.
+    """
+    members = content_of(add.content)
+    if members.get("found") is None or members.get("supersedes") is not None:
+        return
+    series = {"session": members.get("session_uid")}
+    if connection.execute(_FOUND_IN, series).first() is not None:
+        raise IllegalOperation("threshold: the result of this series is on record already")
+
+
 def _add_record(connection: Connection, chain: AuditChain, add: AddRecord) -> None:
+    if add.kind is RecordKind.THRESHOLD:
+        _require_first_of_series(connection, add)
     detail: dict[str, Json] = {"at": add.at, "digest": content_digest(add.content)}
     if add.signature is not None:
         detail["signature"] = add.signature

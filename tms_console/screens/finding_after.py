@@ -83,6 +83,33 @@ def finding_after(
     )
 
 
+def left_out(said: FindingLog, screen: FindingAfter, *, accepted: bool) -> tuple[str, ...]:
+    """Return what was said in the window and is not on record, in sentences.
+
+    A process that died, or a STOP that overtook an answer, can leave it out.
+
+    Args:
+        said: The series as the window had it.
+        screen: What the record has of the same session.
+        accepted: Accept was pressed, and not refused.
+    """
+    kept = screen.log.given
+    told = []
+    for number, one in enumerate(said.given, 1):
+        if number > len(kept):
+            told.append(f"Stimulus {number} is not on record as given.")
+        elif one.answer is not None and kept[number - 1].answer is None:
+            told.append(
+                f"The answer to stimulus {number}, {ANSWERS[one.answer]}, came too late and is not "
+                "on record."
+            )
+        elif one.answer is not kept[number - 1].answer:
+            told.append(f"The answer to stimulus {number} is on record otherwise than it was said.")
+    if accepted and screen.log.decided is None:
+        told.append("Accept came too late: no value is on record.")
+    return tuple(told)
+
+
 def _outcome(series: Series) -> tuple[str, str, tuple[str, ...]]:
     decided = series.decided
     if series.accepted and decided is not None:

@@ -56,6 +56,7 @@ class Now:
         now_ns: Now, from the session's origin.
         wanted_pct_mso: What was asked to be set.
         ordered: The number of a stimulus that was ordered and is not over, 0 for none.
+        apart: Something was said here that the record did not take: nothing more may be given.
     """
 
     snapshot: Snapshot | None
@@ -64,6 +65,7 @@ class Now:
     now_ns: int
     wanted_pct_mso: int
     ordered: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def finding_screen(of: Searching, now: Now) -> FindingScreen:
     log, snapshot, standing = now.log, now.snapshot, now.standing
     searching = log.settings is None
     waits = snapshot is not None and snapshot.state == "paused"
-    free = waits and now.ordered == 0
+    idle = waits and now.ordered == 0
+    free = idle and not now.apart
     answer_due = log.waits_for_answer
     finished = standing is not None and standing.finished
     wanted = _wanted(now)
@@ -136,7 +139,7 @@ def finding_screen(of: Searching, now: Now) -> FindingScreen:
     return FindingScreen(
         word=word,
         state=state,
-        hint=_hint(now, free=free, finished=finished, ready=can_stimulate, room=room),
+        hint=_hint(now, free=idle, finished=finished, ready=can_stimulate, room=room),
         set_to=set_to if set_to > 1 else 0,
         set_words=_set_words(set_to, wanted, finished=finished),
         sentence=_sentence(log, standing),
@@ -149,7 +152,7 @@ def finding_screen(of: Searching, now: Now) -> FindingScreen:
         can_take_back=free and bool(log.given) and not answer_due,
         can_move=free and searching and not answer_due,
         can_begin=free and searching and not answer_due and bool(log.given),
-        can_decide=free and not answer_due,
+        can_decide=idle and not answer_due,
         value=_value(log, standing) if free and not answer_due else None,
         place=log.place,
         marks=tuple((place, *counts) for place, counts in marks(log).items()),
@@ -185,6 +188,8 @@ def _hint(now: Now, *, free: bool, finished: bool, ready: bool, room: bool) -> s
     log = now.log
     if now.snapshot is None:
         return "The gate is asked, and the stimulator opened."
+    if now.apart:
+        return "Nothing more can be given: press STOP, and begin another search."
     if not free:
         return "It comes a second after the key. F8 takes it back, Esc stops."
     if log.waits_for_answer:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from protocols.finding_log import REJECTED_WORDS
 from tms_console.accounts.signatures import Meaning
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic import day as days
@@ -22,10 +23,14 @@ from tms_console.clinic.positioning import positionings_of
 from tms_console.clinic.prescriptions import prescription_uids, versions
 from tms_console.clinic.thresholds import Threshold, thresholds_of
 from tms_console.clinic.verdicts import Standing
+from tms_console.records.operations import SessionKind, SessionState
 from tms_console.screens.shell import moment_words
 from tms_console.screens.tables import Line, Table
 
 WITH_PHOTO = "with a photograph"
+SEARCH = "threshold search"
+"""What a session was for of which there is a series."""
+GOOD = ("completed", "accepted")
 FORM_IDS = ("screening", "daily", "identity", "ears", "extra")
 
 
@@ -71,8 +76,13 @@ class PatientRecord:
         )
 
     def sessions(self) -> Table:
-        """Return every session, the newest first."""
+        """Return every session, the newest first; of a search for a threshold what became of it."""
         lines = []
+        found = {
+            one.measured.session_uid
+            for one in thresholds_of(self.trusted, self.patient_uid, all_records=True)
+            if one.measured.found is not None
+        }
         for sitting in days.sittings(self.trusted, self.patient_uid):
             for row in sitting.rows:
                 session = self.trusted.sessions[row.uid]
@@ -80,26 +90,30 @@ class PatientRecord:
                 signed = any(
                     one.meaning is Meaning.DELIVERED for one in self.trusted.signatures(row.uid)
                 )
-                word = str(ended.get("state", "open"))
+                word, why = str(ended.get("state", "open")), str(ended.get("end_reason") or "")
                 bad = word not in ("completed", "stopped")
+                is_search = row.kind is SessionKind.THRESHOLD
+                if is_search:
+                    word, bad = _search_words(word, why, recorded=row.uid in found)
                 lines.append(
                     Line(
                         row.uid,
                         (
                             self._when(row.started_at),
+                            SEARCH if is_search else "treatment",
                             word,
                             f"{row.pulses}",
-                            "signed" if signed else "not signed",
-                            str(ended.get("end_reason") or ""),
+                            "" if is_search else "signed" if signed else "not signed",
+                            why,
                         ),
-                        "warn" if bad else "good" if word == "completed" else "note",
+                        "warn" if bad else "good" if word in GOOD else "note",
                     )
                 )
         return Table(
-            ("When", "End", "Pulses", "Technician", "Why it ended"),
+            ("When", "What", "End", "Pulses", "Technician", "Why it ended"),
             tuple(reversed(lines)),
-            (170, 120, 90, 110, 300),
-            1,
+            (150, 140, 150, 70, 100, 240),
+            2,
             "No session was given yet.",
         )
 
@@ -257,6 +271,23 @@ class PatientRecord:
 
     def _when(self, at: str) -> str:
         return moment_words(at, self.zone, self.today)
+
+
+def _search_words(state: str, why: str, *, recorded: bool) -> tuple[str, bool]:
+    """Return what became of a search for a threshold, and whether it got to no result.
+
+    Args:
+        state: How its session ended, "open" if it has not.
+        why: Why it ended.
+        recorded: Its threshold is on record.
+    """
+    if state == "open":
+        return state, True
+    if state != SessionState.COMPLETED:
+        return f"aborted ({state})", True
+    if why.startswith(REJECTED_WORDS):
+        return "rejected", True
+    return ("accepted", False) if recorded else ("accepted, not yet recorded", True)
 
 
 def standing_words(where: Standing) -> tuple[str, str]:

@@ -80,6 +80,8 @@ class Bridge(QObject):
     page_wanted = Signal(str)
     prescription_wanted = Signal(str)
     """Somebody wants to change this version of a prescription."""
+    series_wanted = Signal(str)
+    """Somebody wants to see this search for a threshold, by its session, on its page."""
     subtitle_changed = Signal(str)
     """What the page in view says below its title, such as the day."""
     problem = Signal(str)

@@ -90,6 +90,8 @@ class DeliveryLink(QObject):
     view_changed = Signal(object)
     device_said = Signal(object)
     """What came of looking at a stimulator, a `delivery.probing.ProbeMessage`."""
+    not_taken = Signal(object)
+    """What was asked for in a search for a threshold and is not done, a `pipe.NotTaken`."""
     _heard = Signal(object)
     _died = Signal(int)
 
@@ -195,13 +197,13 @@ class DeliveryLink(QObject):
         """Move the intensity of the block that was seen, from 1, from the next train on."""
         self._send(pipe.SetIntensity(intensity_pct_mso, block))
 
-    def give_stimulus(self, stimulus: int, intensity_pct_mso: int) -> None:
-        """Give one stimulus of a search for a threshold, as it was seen."""
-        self._send(pipe.GiveStimulus(stimulus, intensity_pct_mso))
+    def give_stimulus(self, stimulus: int, intensity_pct_mso: int) -> bool:
+        """Give one stimulus of a search for a threshold, as it was seen; False if nobody heard."""
+        return self._send(pipe.GiveStimulus(stimulus, intensity_pct_mso))
 
-    def say_in_finding(self, entry: Entry, actor: str) -> None:
-        """Put on record what was said in a search for a threshold."""
-        self._send(pipe.SayInFinding(cast("JsonValue", entry_json(entry)), actor))
+    def say_in_finding(self, entry: Entry, actor: str) -> bool:
+        """Put on record what was said in a search for a threshold; False if nobody heard."""
+        return self._send(pipe.SayInFinding(cast("JsonValue", entry_json(entry)), actor))
 
     def put_on_record(self, kind: EventKind, detail: str, actor: str) -> None:
         """Put a note or an adverse event on record."""
@@ -283,6 +285,8 @@ class DeliveryLink(QObject):
                 self._remarks = [one for one in self._remarks if one != remark]
                 late = (*self.view.unrecorded, remark)
                 self._show(replace(self.view, unrecorded=late))
+            case pipe.NotTaken():
+                self.not_taken.emit(message)
             case PortsFound() | Stepped() | Found() | Seen() | LeftAlone() | DisarmTried():
                 self.device_said.emit(message)
             case _:

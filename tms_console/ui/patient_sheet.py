@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from tms_console.accounts.roles import Permission
 from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry
-from tms_console.screens.patient_record import WITH_PHOTO
+from tms_console.screens.patient_record import SEARCH, WITH_PHOTO
 from tms_console.screens.patients import PatientScreen
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.parts import Answer, Card, Finding, button, clear, fill, words
@@ -86,9 +86,19 @@ class PatientSheet(QWidget):
             "Photograph", self._ask_photo, "", "Show the photograph of the chosen positioning"
         )
         self.edit = button("Change", self._edit, "", "Change the chosen prescription")
+        self.series = button(
+            "Show the series", self._ask_series, "", "Show the chosen search for a threshold"
+        )
         row.addWidget(self.done, 1)
         row.addStretch(0)
-        for one in (self.photo, self.edit, self.take_back, self.correct, self.record_entry):
+        for one in (
+            self.photo,
+            self.series,
+            self.edit,
+            self.take_back,
+            self.correct,
+            self.record_entry,
+        ):
             row.addWidget(one)
         return row
 
@@ -177,6 +187,10 @@ class PatientSheet(QWidget):
         self.correct.setEnabled(stands)
         self.photo.setVisible(self._section == "Positioning")
         self.photo.setEnabled(line is not None and any(WITH_PHOTO in one for one in line.cells))
+        searched = line is not None and SEARCH in line.cells
+        may_find = self.bridge.may(Permission.FIND_THRESHOLD)
+        self.series.setVisible(self._section == "Sessions" and may_find)
+        self.series.setEnabled(searched)
         may_edit = self.bridge.may(Permission.PROPOSE_PRESCRIPTION)
         self.edit.setVisible(self._section == "Prescriptions" and may_edit and open_)
         self.edit.setEnabled(line is not None)
@@ -191,6 +205,13 @@ class PatientSheet(QWidget):
     def _ask_photo(self) -> None:
         if (line := self.table.chosen) is not None:
             self.photo_pressed.emit(line.key)
+
+    def _ask_series(self) -> None:
+        line, shown = self.table.chosen, self._shown
+        if line is not None and shown is not None and SEARCH in line.cells:
+            self.bridge.set_patient(shown.patient_uid)
+            self.bridge.go("threshold")
+            self.bridge.series_wanted.emit(line.key)
 
     def _edit(self) -> None:
         if (line := self.table.chosen) is not None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from drivers.simulator.patient import CoilPlace, VirtualPatient, responses_in
 from protocols.canonical import ContentError
 from protocols.finding_log import (
     Answered,
@@ -23,6 +22,7 @@ from protocols.finding_log import (
     Placed,
     TakenBack,
     Verdict,
+    entry_words,
 )
 from protocols.threshold import METHODS, Answer, Standing
 from tms_console.accounts.roles import Permission
@@ -30,6 +30,7 @@ from tms_console.clinic.adverse_event import AdverseEvent, What
 from tms_console.clinic.adverse_events import adverse_event_record
 from tms_console.clinic.entries import Made
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
+from tms_console.delivery.pipe import NotTaken
 from tms_console.records.values import new_uid
 from tms_console.screens.finding import settings_for
 from tms_console.screens.finding_during import FindingScreen, Now, Searching, finding_screen
@@ -37,14 +38,12 @@ from tms_console.screens.treat_event import SEIZURE_TAP, SEVERE
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.finding_during import FindingDuring
 from tms_console.ui.link import SessionView
+from tms_console.ui.made_up_patient import seen_after
 
 WORDS_MS = 100
 FIRST_PCT_MSO = 50
 """Where the search for the hotspot begins if no threshold is on record; an operational choice."""
-CM = 10.0
-"""A place of the grid in mm."""
-DRAWN = 24
-"""So many made-up patients are drawn, to take the one who is most like the last threshold."""
+NOT_HEARD = "The delivering process did not hear this, and it is not done: {}. Press STOP."
 REFUSED_AFTER_S = 3.0
 """An order of which nothing came for so long was not taken."""
 
@@ -75,14 +74,17 @@ class RunningFinding(QObject):
         self._wanted = 0
         self._set = 0
         self._ordered: tuple[int, int] = (0, 0)
+        self._last_order = (0, 0)
         self._ordered_at_s = 0.0
         self.seen: Answer | None = None
         self.accepted = False
+        self._apart = False
         self._virtual: tuple[int, Path] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(WORDS_MS)
         self._timer.timeout.connect(self.show_words)
         part, link = self.part, bridge.link
+        link.not_taken.connect(self.show_not_taken)
         part.stop_pressed.connect(partial(link.stop, "STOP was pressed"))
         part.stimulate_pressed.connect(self.stimulate)
         part.answered.connect(self.answer)
@@ -93,6 +95,11 @@ class RunningFinding(QObject):
         part.accept_pressed.connect(self.accept)
         part.rejected.connect(self.reject)
         part.seizure_pressed.connect(self.seizure)
+
+    @property
+    def session_uid(self) -> str:
+        """The session of the search, "" before it is on record."""
+        return self._view.session_uid
 
     # The simulated patient
 
@@ -126,7 +133,7 @@ class RunningFinding(QObject):
         near = None if self.of is None else self.of.last_value
         self._computing.run(
             self,
-            lambda: _seen(seed, near, path, log),
+            lambda: seen_after(log, path, seed, near),
             partial(self._show_seen, log),
             self._not_computed,
         )
@@ -147,6 +154,7 @@ class RunningFinding(QObject):
         highest = of.policy.threshold_finding.highest_pct_mso
         first = FIRST_PCT_MSO if of.last_value is None else round(of.last_value * 1.1)
         self._wanted, self._set, self._ordered = min(first, highest), 0, (0, 0)
+        self._last_order, self._apart = (0, 0), False
         self._anchor_ns = (0, time.perf_counter_ns())
         self.part.begin(str(of.aim), METHODS[of.method].title)
         self.show_words()
@@ -177,14 +185,22 @@ class RunningFinding(QObject):
         self._forget_virtual()
 
     def _take_given(self, given: int) -> None:
-        """Count a stimulus that is over; one that was not given is not ordered any more."""
-        number, intensity = self._ordered
-        if number and given >= number:
+        """Count a stimulus that is over; one of which nothing comes is told of, and forgotten.
+
+        One that was forgotten too early is counted all the same when it was given.
+        """
+        number, intensity = self._last_order
+        if number == len(self.log.given) + 1 and given >= number:
             self.log = self.log.with_stimulus(intensity)
             self._ordered = (0, 0)
             self._ask_patient()
-        elif number and time.monotonic() - self._ordered_at_s > REFUSED_AFTER_S:
-            self._ordered = (0, 0)  # the gate took it for too soon, or F8 took it back
+        elif self._ordered[0] and time.monotonic() - self._ordered_at_s > REFUSED_AFTER_S:
+            number, intensity = self._ordered
+            self._ordered = (0, 0)
+            self.part.told.setText(
+                f"Stimulus {number} at {intensity} %MSO was ordered {REFUSED_AFTER_S:.0f} s ago, "
+                "and nothing came of it. Press S again, or STOP."
+            )
 
     def _set_wanted(self) -> None:
         """Ask for what comes next, once."""
@@ -213,6 +229,7 @@ class RunningFinding(QObject):
             self.now_ns(),
             self._wanted,
             self._ordered[0],
+            self._apart,
         )
         self.screen_now = finding_screen(of, now)
         heard = "not yet"
@@ -230,11 +247,14 @@ class RunningFinding(QObject):
         if shown is None or login is None or login.locked or not shown.can_stimulate:
             return
         login.touch()
-        self._ordered = (len(self.log.given) + 1, shown.set_to)
+        self._ordered = self._last_order = (len(self.log.given) + 1, shown.set_to)
         self._ordered_at_s = time.monotonic()
         self.seen = None
         self.part.simulated.setText("")
-        self._bridge.link.give_stimulus(*self._ordered)
+        self.part.told.setText("")
+        if not self._bridge.link.give_stimulus(*self._ordered):
+            self._ordered = (0, 0)
+            self.part.told.setText(NOT_HEARD.format("Stimulate"))
         self.show_words()
 
     @Slot(object)
@@ -281,8 +301,8 @@ class RunningFinding(QObject):
     def accept(self) -> None:
         """Take the value as the threshold; the delivering process compares it with the series."""
         if self.screen_now is not None and self.screen_now.value is not None:
-            self.accepted = True
-            self._tell(Decided(Verdict.ACCEPTED, self.screen_now.value))
+            self.part.told.setText("")
+            self.accepted = self._tell(Decided(Verdict.ACCEPTED, self.screen_now.value))
 
     @Slot(str)
     def reject(self, reason: str) -> None:
@@ -320,17 +340,39 @@ class RunningFinding(QObject):
             return
         self.part.told.setText("")
         self.part.simulated.setText("")
-        self._tell(entry)
+        if not self._tell(entry):
+            return
         self.log, self.standing = log, None
         self._compute()
         self.show_words()
 
-    def _tell(self, entry: Entry) -> None:
+    def _tell(self, entry: Entry) -> bool:
+        """Say something to the delivering process; False if it did not hear, which is told."""
         login = self._bridge.login
         if login is None:
-            return
+            return False
         login.touch()
-        self._bridge.link.say_in_finding(entry, login.user_uid)
+        heard = self._bridge.link.say_in_finding(entry, login.user_uid)
+        if not heard:
+            self.part.told.setText(NOT_HEARD.format(entry_words(entry)))
+        return heard
+
+    @Slot(object)
+    def show_not_taken(self, one: NotTaken) -> None:
+        """Tell what was asked for and is not done."""
+        if self.of is None:
+            return
+        told = f"{one.words[:1].upper()}{one.words[1:]}."
+        match one.what:
+            case "stimulus" if one.stimulus == self._ordered[0]:
+                self._ordered = (0, 0)
+            case "decision":
+                self.accepted = False
+            case "entry":
+                self._apart = True
+                told = f"{told} What is shown here is not what is on record: press STOP."
+        self.part.told.setText(told)
+        self.show_words()
 
     def _compute(self) -> None:
         """Compute where the method stands, in a thread of its own."""
@@ -351,25 +393,3 @@ class RunningFinding(QObject):
 
     def _not_computed(self, error: Exception) -> None:
         self.part.told.setText(f"The next intensity could not be computed: {error}. Press STOP.")
-
-
-@lru_cache(maxsize=4)
-def _patient(seed: int, near_pct_mso: int | None) -> VirtualPatient:
-    """Return a made-up patient, of some the one whose threshold is nearest to a value.
-
-    Drawing one from the population takes a moment: in the computing thread alone.
-    """
-    if near_pct_mso is None:
-        return VirtualPatient(seed)
-    drawn = [VirtualPatient(seed + number) for number in range(DRAWN)]
-    return min(drawn, key=lambda one: abs(one.threshold_pct_mso - near_pct_mso))
-
-
-def _seen(seed: int, near: int | None, path: Path, log: FindingLog) -> Answer | None:
-    """Return what a simulated patient did after the last stimulus, from the emulator's own log."""
-    at = log.given[-1].place
-    place = CoilPlace(at.column * CM, at.row * CM)
-    seen = list(responses_in(path, _patient(seed, near), place))
-    if len(seen) < len(log.given):
-        return None
-    return Answer.MOVED if seen[len(log.given) - 1].moved else Answer.STILL

@@ -20,7 +20,7 @@ from tms_console.clinic.series import record_series
 from tms_console.delivery.finding_order import sign_finding
 from tms_console.delivery.order import SessionOrder
 from tms_console.screens.finding import FindingAsked, FindingBefore, finding_before
-from tms_console.screens.finding_after import FindingAfter, finding_after
+from tms_console.screens.finding_after import FindingAfter, finding_after, left_out
 from tms_console.screens.finding_during import Searching
 from tms_console.screens.treat import FORMS
 from tms_console.screens.treat_form import FormScreen, form_screen
@@ -58,6 +58,7 @@ class ThresholdPage(Page):
         self._asked: FindingAsked | None = None
         self._after_uid = ""
         self._loud: tuple[str, ...] = ()
+        self._left_out: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
         self._unseen = False
         self._user = ""
@@ -81,6 +82,7 @@ class ThresholdPage(Page):
         bridge.patient_changed.connect(self.show_patient)
         bridge.record_changed.connect(self.look_if_shown)
         bridge.device_changed.connect(self.look_if_shown)
+        bridge.series_wanted.connect(self.show_series)
         bridge.theme_changed.connect(self.show_theme)
         self.before.opened.connect(self.open_item)
         self.before.aim_chosen.connect(self.choose_aim)
@@ -215,7 +217,8 @@ class ThresholdPage(Page):
             if screen.patient_uid != self.bridge.patient_uid:
                 return
             self.after.show_screen(screen, may_record=self.bridge.may(Permission.RECORD_THRESHOLD))
-            self.after.show_loud(self._loud)
+            self._left_out = self._not_on_record(screen)
+            self.after.show_loud((*self._loud, *self._left_out))
             self._show(self.after)
             return
         self.before.show_screen(screen)
@@ -223,6 +226,13 @@ class ThresholdPage(Page):
         soon = any(one.code == "interval" and one.refuses for one in screen.items)
         if self._shown:
             self._again.start(LOOK_SOON_MS if soon else LOOK_AGAIN_MS)
+
+    def _not_on_record(self, screen: FindingAfter) -> tuple[str, ...]:
+        """Return what was said in the search that ran here and the record has not."""
+        running = self.running
+        if screen.session_uid != running.session_uid:
+            return ()
+        return left_out(running.log, screen, accepted=running.accepted)
 
     # Before
 
@@ -285,7 +295,9 @@ class ThresholdPage(Page):
 
     @Slot(str)
     def show_series(self, session_uid: str) -> None:
-        """Show a search that is on record."""
+        """Show a search that is on record; one that runs stays in view."""
+        if self.bridge.link.running:
+            return
         self._after_uid, self._loud = session_uid, ()
         self.look()
 
@@ -382,7 +394,7 @@ class ThresholdPage(Page):
             self._over(view)
         elif view.lost != self._loud[: len(view.lost)]:
             self._loud = view.lost
-            self.after.show_loud(self._loud)
+            self.after.show_loud((*self._loud, *self._left_out))
             self.look_if_shown()
 
     def _over(self, view: SessionView) -> None:
