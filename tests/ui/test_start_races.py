@@ -177,12 +177,13 @@ def test_start_pressed_twice_or_held_gives_one_order(
     starting.prepare()
     start = starting.before.start_button
     start.setFocus()
-    held_down(Qt.Key.Key_Return)
+    starting.demo.press(start, Qt.Key.Key_Return)
     starting.before.name_tick.click()  # ticked again while it is signed
     starting.before.name_tick.click()
     assert not start.isEnabled()
     starting.demo.qtbot.mouseDClick(start, Qt.MouseButton.LeftButton)
     starting.page.start()
+    held_down(Qt.Key.Key_Return)
     starting.running()
     starting.stop()
     assert len(orders) == 1
@@ -274,13 +275,15 @@ def test_what_happens_between_the_steps_asks_for_the_identifiers_again(starting:
 
 
 def test_what_happens_while_it_is_looked_once_more_shows_no_second_step(starting: Starting) -> None:
-    for what in ("device", "page and back", "patient and back"):
+    technician = as_new(starting.demo.ready.technician)
+    for what in ("device", "page and back", "patient and back", "lock"):
         starting.listed()
         starting.demo.click(starting.before.prepare_button)
         LEAVES[what][0](starting)
         starting.demo.idle()
         assert not starting.before.prepared, what
         assert starting.before.prepare_button.isEnabled(), what
+        starting.log_in(technician)
 
 
 def test_a_changed_identifier_takes_the_preparation_back(starting: Starting) -> None:
@@ -306,9 +309,11 @@ def test_a_window_that_is_closed_while_the_order_is_signed_orders_nothing(
 ) -> None:
     demo = starting.demo
     starting.press_start()
+    demo.bridge.closing.set()  # what closing does first
+    demo.idle()
+    assert demo.bridge.link.view.order is None
     assert demo.shell.close()
     demo.window.close()
-    QApplication.processEvents()
     assert demo.bridge.link.view.order is None
     assert list_sessions(demo.ready.station.database) == ()
 
