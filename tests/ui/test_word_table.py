@@ -56,7 +56,10 @@ class Matter:
     @property
     def cut(self) -> list[str]:
         """The words that have less height than they need."""
-        found = self.area.widget().findChildren(QLabel)
+        inside = self.area.widget()
+        if inside.height() < inside.heightForWidth(inside.width()):
+            return ["the column itself"]
+        found = inside.findChildren(QLabel)
         return [
             one.text()
             for one in found

@@ -23,8 +23,6 @@ from tms_console.ui.theme import SPACE
 
 LONGEST_RUN = 16
 """So many signs without a blank fit into the narrowest column."""
-ROUNDS = 3
-"""The height of the words, the bar that it needs, and the gap beside that bar."""
 
 
 def breakable(text: str) -> str:
@@ -110,9 +108,8 @@ class Scrolled(QScrollArea):
         Qt lays out one widget after another by events, and paints in between: rows were seen
         squeezed into the height of those before them.
         """
-        for _ in range(ROUNDS):
-            self.column.activate()
-            QCoreApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))
+        self.column.activate()
+        QCoreApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))
 
 
 def settle(widget: QWidget) -> None:
