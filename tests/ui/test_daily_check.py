@@ -24,6 +24,7 @@ from tms_console.ui import daily_check
 from tms_console.ui.app import Window
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import SessionView
+from tms_console.ui.pages.records import CHECKS, RecordsPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 DAMAGE = ("row 3 missing from index audit_chain",)
@@ -129,6 +130,9 @@ def test_today_and_records_say_one_thing_the_worse_one(qtbot: QtBot, ready: Read
         settled(qtbot, window)
         at = ready.station.wall()
         check.take_verified(Verified(at, "1 thing not as written", sound=False))
+        records = shell._pages["records"]
+        assert isinstance(records, RecordsPage)
+        records.show_tab(CHECKS)
         for page in ("today", "records"):
             window.bridge.go(page)
             settled(qtbot, window)
