@@ -27,10 +27,10 @@ from tms_console.delivery.snapshot import Snapshot
 from tms_console.delivery.treatment import examine
 from tms_console.records.live import new_pulses, said_of
 from tms_console.records.operations import EventKind
+from tms_console.screens.start_step import Item
 from tms_console.screens.treat import (
     Asked,
     BeforeScreen,
-    Item,
     NothingToGive,
     before_screen,
 )
@@ -118,7 +118,7 @@ def test_everything_right_is_ready_with_the_dose_that_was_signed(ready: Ready) -
     screen = before(ready)
     assert isinstance(screen, BeforeScreen)
     assert screen.ready
-    assert screen.headline == "Ready to prepare"
+    assert screen.step.headline == "Ready to prepare"
     assert (screen.name, screen.birth) == ("Paula Example", "29 Feb 1984")
     assert screen.session_words == "Session 1 of 20"
     (dose,) = screen.doses

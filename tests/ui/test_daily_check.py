@@ -19,11 +19,12 @@ from tms_console.records.database import Database, check_integrity
 from tms_console.records.errors import CheckGivenUp, WriteFailed
 from tms_console.records.session_lock import SessionLock
 from tms_console.records.upkeep import newest_integrity, record_integrity
-from tms_console.screens.integrity import CHECKING, GIVEN_UP, SOUND, WAITING
+from tms_console.screens.integrity import CHECKING, GIVEN_UP, WAITING, Verified
 from tms_console.ui import daily_check
 from tms_console.ui.app import Window
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import SessionView
+from tms_console.ui.pages.records import CHECKS, RecordsPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 DAMAGE = ("row 3 missing from index audit_chain",)
@@ -74,13 +75,15 @@ def test_it_is_done_once_at_the_first_login_of_a_day_and_put_on_record(
     with window_of(ready) as window:
         assert window.bridge.daily_check.screen is WAITING
         window.bridge.set_login(ready.technician)
-        qtbot.waitUntil(lambda: window.bridge.daily_check.screen is SOUND, timeout=PATIENCE_MS)
+        qtbot.waitUntil(
+            lambda: window.bridge.daily_check.screen.state == "good", timeout=PATIENCE_MS
+        )
         settled(qtbot, window)
         first = newest_integrity(ready.station.database)
         assert first is not None
         assert first.sound
         qtbot.waitUntil(lambda: "File checked" in told(window.shell), timeout=PATIENCE_MS)
-        assert SOUND.text in told(window.shell)
+        assert "and is sound." in told(window.shell)
         assert not window.shell.alarm.isVisible()
         window.bridge.daily_check.look()
         settled(qtbot, window)
@@ -116,6 +119,34 @@ def test_what_an_earlier_check_found_is_told_to_who_logs_in_later(
         record_integrity(ready.station.database, (), wall=ready.station.wall)
         window.bridge.record_changed.emit()
         qtbot.waitUntil(lambda: not window.shell.alarm.isVisible(), timeout=PATIENCE_MS)
+
+
+def test_today_and_records_say_one_thing_the_worse_one(qtbot: QtBot, ready: Ready) -> None:
+    """This window's own check was sound, in green; then another found damage, or a verification."""
+    with window_of(ready) as window:
+        check, shell = window.bridge.daily_check, window.shell
+        window.bridge.set_login(ready.technician)
+        qtbot.waitUntil(lambda: check.screen.state == "good", timeout=PATIENCE_MS)
+        settled(qtbot, window)
+        at = ready.station.wall()
+        check.take_verified(Verified(at, "1 thing not as written", sound=False))
+        records = shell._pages["records"]
+        assert isinstance(records, RecordsPage)
+        records.show_tab(CHECKS)
+        for page in ("today", "records"):
+            window.bridge.go(page)
+            settled(qtbot, window)
+            assert "1 thing not as written" in told(shell)
+            assert "and is sound." not in told(shell)
+        check.take_verified(Verified(at, "Sound", sound=True))
+        record_integrity(ready.station.database, DAMAGE, wall=ready.station.wall)
+        window.bridge.record_changed.emit()
+        qtbot.waitUntil(shell.alarm.isVisible, timeout=PATIENCE_MS)
+        for page in ("today", "records"):
+            window.bridge.go(page)
+            settled(qtbot, window)
+            assert "and is sound." not in told(shell)
+            assert "✕ File damaged, found" in told(shell)
 
 
 def test_damage_is_told_even_if_it_cannot_be_put_on_record(

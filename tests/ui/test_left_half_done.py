@@ -19,7 +19,7 @@ from tms_console.clinic.adverse_events import adverse_events_of, holds
 from tms_console.clinic.patients import PatientDetails, Sex, add_patient
 from tms_console.records.live import said_of
 from tms_console.records.queries import list_sessions
-from tms_console.ui.pages.treat import ANOTHER_PATIENT, GONE
+from tms_console.ui.beginning import ANOTHER_PATIENT, GONE
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 

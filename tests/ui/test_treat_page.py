@@ -22,8 +22,8 @@ from tms_console.delivery.order import EmulatorOrder
 from tms_console.records.database import Purpose
 from tms_console.records.live import said_of
 from tms_console.records.queries import list_sessions
+from tms_console.ui.beginning import ANOTHER_PATIENT, NOT_READY
 from tms_console.ui.bridge import ChosenDevice
-from tms_console.ui.pages.treat import ANOTHER_PATIENT, NOT_READY
 from tms_console.ui.theme import LIGHT
 
 

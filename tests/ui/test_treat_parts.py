@@ -99,8 +99,13 @@ def test_todays_percentage_is_chosen_inside_what_was_signed(
     )
     box = part.today[1]
     assert (box.minimum(), box.maximum(), box.value()) == (101, 120, 120)
+    part.resize(1180, 560)
+    part.show()
+    part.show_prepared()
+    assert part.prepared
     box.setValue(110)
     assert chosen == [(Fraction(110),)]
+    assert not part.prepared  # at once, not when the new dose was read
 
 
 def test_several_prescriptions_can_be_chosen_from(

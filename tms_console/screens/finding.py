@@ -23,11 +23,11 @@ from tms_console.delivery.finding_order import FindingPreview, preview_finding
 from tms_console.delivery.gate import Answer, CheckResult
 from tms_console.delivery.preview import computer_now
 from tms_console.records.database import Database
-from tms_console.screens.dose_picture import plural
 from tms_console.screens.finding_during import counted
 from tms_console.screens.shell import moment_words
+from tms_console.screens.start_step import Item, StartStep
 from tms_console.screens.today import birth_words
-from tms_console.screens.treat import APPROVALS, FORMS, ONLY_REFUSED, TITLES, Item
+from tms_console.screens.treat import APPROVALS, FORMS, ONLY_REFUSED, TITLES
 
 FIRST_AIM = Aim(
     ThresholdKind.RESTING_HAND,
@@ -121,10 +121,19 @@ class FindingBefore:
         return not any(one.refuses for one in self.items)
 
     @property
-    def headline(self) -> str:
-        """How much is still to do."""
-        left = sum(one.refuses for one in self.items)
-        return f"{plural(left, 'thing')} to do first" if left else "Ready to prepare"
+    def step(self) -> StartStep:
+        """The two steps to its start."""
+        return StartStep(
+            patient_uid=self.patient_uid,
+            name=self.name,
+            birth=self.birth,
+            items=self.items,
+            about=(self.shown.aim, self.shown.policy),
+            ready=self.ready,
+            first="First step of two: nothing starts yet.",
+            second=f"Ask openly. {self.shown.aim}.",
+            start="Start the search",
+        )
 
     @property
     def bounds_words(self) -> str:

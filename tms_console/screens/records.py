@@ -33,6 +33,7 @@ from tms_console.records.queries import (
 )
 from tms_console.records.upkeep import backup_due, newest_backup
 from tms_console.records.verify import Verification
+from tms_console.screens.dose_picture import plural
 from tms_console.screens.shell import moment_words
 from tms_console.screens.tables import Line, Table
 
@@ -306,7 +307,8 @@ def check_screen(rows: Verification, signed: AccountsVerification) -> CheckScree
         f"{signed.statements} signed statements"
     )
     if findings:
-        headline = f"{len(findings)} things are not as they were written (of {told})"
+        number = plural(len(findings), "thing")
+        headline = f"{number} not as written (of {told})"
     else:
         headline = f"Sound: {told} are as they were written"
     return CheckScreen(

@@ -16,8 +16,7 @@ from tms_console.clinic.patients import patient
 from tms_console.clinic.policies import policy_in_force
 from tms_console.records.clinical import RecordKind
 from tms_console.records.database import Database
-from tms_console.records.upkeep import backup_due, newest_backup, newest_integrity
-from tms_console.screens.integrity import damage_sentence
+from tms_console.records.upkeep import backup_due, newest_backup
 from tms_console.screens.today import birth_words, short_day
 
 LONGEST_ALERT = 44
@@ -47,11 +46,10 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class RecordFact:
-    """One fact of the record, with its state; `alarm` is told to everybody on every page."""
+    """One fact of the record, with its state."""
 
     text: str
     state: str = "muted"
-    alarm: str = ""
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -82,7 +80,7 @@ def banner(trusted: Trusted, patient_uid: str, wall: str) -> Banner:
 
 
 def record_facts(trusted: Trusted, database: Database, wall: str) -> tuple[RecordFact, ...]:
-    """Return when the record was sealed, backed up and checked last.
+    """Return when the record was sealed and backed up last.
 
     Raises:
         RecordsError: The audit chain does not say what such rows say.
@@ -106,14 +104,6 @@ def record_facts(trusted: Trusted, database: Database, wall: str) -> tuple[Recor
                 ("▲ " if due else "") + f"Backup {told(backup.at)}", "warn" if due else "muted"
             )
         )
-    checked = newest_integrity(database)
-    if checked is None:
-        facts.append(RecordFact("File not checked yet"))
-    elif checked.sound:
-        facts.append(RecordFact(f"File checked {told(checked.at)}"))
-    else:
-        found = f"✕ File damaged, found {told(checked.at)}"
-        facts.append(RecordFact(found, "bad", damage_sentence(checked.faults)))
     return tuple(facts)
 
 

@@ -19,7 +19,8 @@ from tms_console.clinic.patients import patient
 from tms_console.delivery.gate import Answer, CheckResult, not_reviewed
 from tms_console.delivery.preview import Preview, Wanted, computer_now, preview, the_coil
 from tms_console.records.database import Database
-from tms_console.screens.dose_picture import Strip, dose_strips, plural
+from tms_console.screens.dose_picture import Strip, dose_strips
+from tms_console.screens.start_step import Item, StartStep
 from tms_console.screens.today import birth_words
 from tms_console.screens.treat_dose import (
     BlockDose,
@@ -91,32 +92,6 @@ _BY_PHYSICIAN = "A physician"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that must be true.
-
-    Attributes:
-        code: The gate's name for it.
-        title: It in a word or two.
-        sentence: How it stands.
-        state: `good`, `warn`, `bad`, or `note` where a physician is waited for.
-        action: The one thing to do about it, "" if there is nothing.
-        opens: What that opens: a form's id, `threshold`, or a page's name.
-    """
-
-    code: str
-    title: str
-    sentence: str
-    state: str
-    action: str = ""
-    opens: str = ""
-
-    @property
-    def refuses(self) -> bool:
-        """True if nothing starts while it is so."""
-        return self.state in ("bad", "note")
-
-
-@dataclass(frozen=True, slots=True)
 class BeforeScreen:
     """The page before a session.
 
@@ -176,12 +151,21 @@ class BeforeScreen:
         return chosen or tuple(one.prescribed_pct_mt for one in self.shown.prescription.doses)
 
     @property
-    def headline(self) -> str:
-        """How much is still to do."""
-        left = sum(one.refuses for one in self.items)
-        if left:
-            return f"{plural(left, 'thing')} to do first"
-        return "Ready to prepare"
+    def step(self) -> StartStep:
+        """The two steps to its start."""
+        dose = " then ".join(f"{one.intensity_pct_mso} %MSO" for one in self.doses)
+        verb = "goes on" if self.resumes else "starts"
+        return StartStep(
+            patient_uid=self.patient_uid,
+            name=self.name,
+            birth=self.birth,
+            items=self.items,
+            about=(self.record_number, self.shown.wanted, self.title, self.doses),
+            ready=self.ready,
+            first=f"First step of two: nothing {verb} yet.",
+            second=f"Ask openly. {self.title}, {self.session_words.lower()}, {dose}.",
+            start="Go on with the session" if self.resumes else "Start the session",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ STATES = {
 BETWEEN_COMMANDS = ("resting", "checking", "arming", "armed")
 SILENT_AFTER_S = 2.0
 """A stimulator that said nothing for so long is worth a look; the delivering process decides."""
+NOT_HEARD = ("not yet", "")
 NEAR_THE_END = 3
 """So many pulses before the end of a block its intensity is moved no more."""
 MOST_CELLS = 80
@@ -253,6 +254,7 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
         word, state = STATES["delivering"]
     paused = snapshot.state == "paused"
     now_ns = moment.now_ns
+    heard = heard_words(snapshot, now_ns)
     from_ns = snapshot.next_due_ns if paused else now_ns
     left_s = max(0.0, (snapshot.ends_ns - from_ns) / 1e9)
     before = of.pulses - snapshot.planned
@@ -278,8 +280,8 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
         paused=paused,
         coil=_coil(snapshot.coil_temperature_c, moment.coil_before_c),
         coil_state=_coil_state(snapshot.coil_temperature_c),
-        heard=f"{max(0.0, (now_ns - snapshot.heard_ns) / 1e9):.1f} s ago",
-        heard_state="warn" if now_ns - snapshot.heard_ns > SILENT_AFTER_S * 1e9 else "",
+        heard=heard[0],
+        heard_state=heard[1],
         cells=_cells(snapshot),
         share=_share(of, before, snapshot),
     )
@@ -303,11 +305,19 @@ def _starting(of: Running) -> DuringScreen:
         paused=False,
         coil="not read yet",
         coil_state="",
-        heard="not yet",
-        heard_state="",
+        heard=NOT_HEARD[0],
+        heard_state=NOT_HEARD[1],
         cells=tuple("open" for _ in range(min(len(of.first_pulse), MOST_CELLS))),
         share=0.0,
     )
+
+
+def heard_words(snapshot: Snapshot | None, now_ns: int) -> tuple[str, str]:
+    """Return how long ago the stimulator said something, and the state of that."""
+    if snapshot is None:
+        return NOT_HEARD
+    ago_s = max(0.0, (now_ns - snapshot.heard_ns) / 1e9)
+    return f"{ago_s:.1f} s ago", "warn" if ago_s > SILENT_AFTER_S else ""
 
 
 def duration(seconds: float) -> str:

@@ -1,11 +1,13 @@
 """The daily check of the record's file: when it is due, away from the window's thread.
 
-It never begins while a session runs, and one that begins meanwhile ends it unanswered.
+It also holds what else is known of whether the record is whole, so that every page says one thing
+of it.  No check begins while a session runs, and one that begins meanwhile ends it unanswered.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -18,10 +20,13 @@ from tms_console.records.upkeep import integrity_due, record_integrity
 from tms_console.screens.integrity import (
     CHECKING,
     GIVEN_UP,
-    WAITING,
+    FileLook,
     IntegrityScreen,
+    Known,
+    Noted,
+    Verified,
     failed_screen,
-    outcome_screen,
+    integrity_screen,
 )
 
 if TYPE_CHECKING:
@@ -36,17 +41,20 @@ class DailyCheck(QObject):
     """Asks when somebody logs in, and then every ten minutes; checks if it is due.
 
     Attributes:
-        screen: How it stands.
+        screen: How the record stands.
     """
 
     changed = Signal(object)
+    ended = Signal()
+    """A check of this window is over: the record may say something new of its file."""
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__(bridge)
         self._bridge = bridge
         self._unwanted = threading.Event()
         self._asking = False
-        self.screen: IntegrityScreen = WAITING
+        self._known = Known()
+        self.screen: IntegrityScreen = integrity_screen(self._known)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -90,31 +98,56 @@ class DailyCheck(QObject):
         self._asking = False
         if not due or self._bridge.link.running:
             return
-        self._show(CHECKING)
-        self._bridge.long_work.run(self, self._check, self._show, self._failed)
+        self._know(doing=CHECKING)
+        self._bridge.long_work.run(self, self._check, self._checked, self._failed)
 
-    def _check(self) -> IntegrityScreen:
+    def _check(self) -> FileLook | IntegrityScreen:
         """Check and put on record what was found; in the worker's thread."""
         station = self._bridge.station
         try:
-            faults = check_integrity(station.database, self._give_up)
+            faults = tuple(check_integrity(station.database, self._give_up))
         except CheckGivenUp:
             return GIVEN_UP
         if self._give_up() and not faults:
             return GIVEN_UP  # nothing is written in a session; a fault is told all the same
+        at = station.wall()
         try:
             record_integrity(station.database, faults, wall=station.wall)
         except RecordsError as error:
-            return outcome_screen(faults, str(error))
-        return outcome_screen(faults)
+            return FileLook(at, faults, str(error))
+        return FileLook(at, faults)
 
     def _give_up(self) -> bool:
         return self._unwanted.is_set() or self._bridge.closing.is_set()
 
+    def _checked(self, found: FileLook | IntegrityScreen) -> None:
+        if isinstance(found, FileLook):
+            self._know(own=found, doing=None)
+        else:
+            self._know(doing=found)
+        self.ended.emit()
+
     def _failed(self, error: Exception) -> None:
         self._asking = False
-        self._show(failed_screen(str(error)))
+        self._know(doing=failed_screen(str(error)))
 
-    def _show(self, screen: IntegrityScreen) -> None:
-        self.screen = screen
-        self.changed.emit(screen)
+    # What else is known
+
+    def take_noted(self, noted: Noted) -> None:
+        """The record was read and believed: what it says of its own file."""
+        self._know(noted=noted, doubt="")
+
+    def take_verified(self, verified: Verified) -> None:
+        """The whole record was verified."""
+        self._know(verified=verified)
+
+    def take_doubt(self, sentence: str) -> None:
+        """The record could not be read or believed just now."""
+        self._know(doubt=sentence)
+
+    def _know(self, **changed: object) -> None:
+        self._known = replace(self._known, **changed)  # type: ignore[arg-type]
+        screen = integrity_screen(self._known)
+        if screen != self.screen:
+            self.screen = screen
+            self.changed.emit(screen)

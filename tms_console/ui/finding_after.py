@@ -12,7 +12,7 @@ from tms_console.ui.parts import Answer, Card, Fact, Finding, button, fill, rule
 from tms_console.ui.scrolling import Scrolled
 from tms_console.ui.tables import WordsView
 from tms_console.ui.theme import SPACE, Tokens
-from tms_console.ui.treat_before import SIDE_PX
+from tms_console.ui.two_steps import SIDE_PX
 
 
 class FindingAfterPart(QWidget):

@@ -7,90 +7,46 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from protocols.canonical import ContentError
 from protocols.finding_content import Aim, Seen
 from protocols.terms import Side, ThresholdKind
 from protocols.threshold import METHODS, MethodName
-from tms_console.delivery.pipe import GateAnswer
 from tms_console.screens.finding import FindingBefore
-from tms_console.ui.parts import Answer, Card, Fact, Finding, button, clear, fill, rule, words
-from tms_console.ui.scrolling import Scrolled
-from tms_console.ui.theme import SPACE
-from tms_console.ui.treat_before import SIDE_PX, ItemRow
+from tms_console.ui.parts import Answer, Card, Fact, Finding, button, fill, words
+from tms_console.ui.two_steps import TwoSteps
 
 COILS = ("figure-8", "H1", "H4", "H7", "D-B80")
 
 
-class FindingBeforePart(QWidget):
+class FindingBeforePart(TwoSteps):
     """What must be true and what would be looked for."""
 
-    opened = Signal(str)
     aim_chosen = Signal(object)
-    prepare_pressed = Signal()
-    start_pressed = Signal()
     series_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Before the search", "What is looked for", parent)
         self.screen_now: FindingBefore | None = None
-        self.rows: dict[str, ItemRow] = {}
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2 * SPACE)
-        row.addWidget(self._left(), 1)
-        row.addWidget(self._right())
-
-    def _left(self) -> QWidget:
-        left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2 * SPACE)
-        self.refusals = QVBoxLayout()
-        column.addLayout(self.refusals)
-        card = Card("Before the search")
+        titles = QVBoxLayout()
         self.title = words("Find the motor threshold", "title")
         self.bounds = words("", "muted")
-        card.add(self.title, self.bounds)
-        area = Scrolled("What must be true")
-        area.setProperty("inside", "card")
-        self._items = area.column
-        self._items.setSpacing(0)
-        card.body.addWidget(area, 1)
-        column.addWidget(card, 1)
-        return left
-
-    def _right(self) -> QWidget:
-        right = QWidget()
-        right.setFixedWidth(SIDE_PX)
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2 * SPACE)
-        area = Scrolled("What is looked for")
-        area.column.addWidget(self._aim_card())
+        titles.addWidget(self.title)
+        titles.addWidget(self.bounds)
+        self.head.addLayout(titles)
+        self.beside.column.addWidget(self._aim_card())
         last = Card("The last threshold")
         self._last = QVBoxLayout()
         self._last.setSpacing(0)
         last.body.addLayout(self._last)
-        area.column.addWidget(last)
+        self.beside.column.addWidget(last)
         earlier = Card("Searches on record")
         self._earlier = QVBoxLayout()
         earlier.body.addLayout(self._earlier)
-        area.column.addWidget(earlier)
-        area.column.addStretch(1)
-        column.addWidget(area, 1)
-        column.addWidget(self._start_card())
-        return right
+        self.beside.column.addWidget(earlier)
+        self.beside.column.addStretch(1)
 
     def _aim_card(self) -> Card:
         card = Card("What is looked for")
@@ -131,34 +87,6 @@ class FindingBeforePart(QWidget):
         self.muscle.editingFinished.connect(self._choose)
         return card
 
-    def _start_card(self) -> Card:
-        card = Card()
-        self.headline = words("", "title")
-        self.hint = words("", "small")
-        self.identity, self.birth = words("", "big"), words("", "title")
-        self.name_tick = QCheckBox("The patient stated this name")
-        self.birth_tick = QCheckBox("The patient stated this birth date")
-        for tick in (self.name_tick, self.birth_tick):
-            tick.setAccessibleName(tick.text())
-            tick.toggled.connect(self._look_at_ticks)
-        self.prepare_button = button("Prepare", self.prepare_pressed.emit, "primary")
-        self.start_button = button("Start the search", self._start, "primary")
-        self.back_button = button("Back", self.back)
-        card.add(
-            self.headline,
-            self.hint,
-            self.identity,
-            self.birth,
-            self.name_tick,
-            self.birth_tick,
-            self.prepare_button,
-        )
-        row = QHBoxLayout()
-        row.addWidget(self.back_button)
-        row.addWidget(self.start_button, 1)
-        card.body.addLayout(row)
-        return card
-
     # What is shown
 
     @property
@@ -169,15 +97,7 @@ class FindingBeforePart(QWidget):
     def show_screen(self, screen: FindingBefore) -> None:
         """Show this in place of the last; a changed one takes back a preparation."""
         last, self.screen_now = self.screen_now, screen
-        same = last is not None and (last.items, last.shown.aim, last.patient_uid) == (
-            screen.items,
-            screen.shown.aim,
-            screen.patient_uid,
-        )
-        prepared = same and self.start_button.isVisible()
         self.bounds.setText(screen.bounds_words)
-        if last is None or last.items != screen.items:
-            self._show_items(screen)
         if last is None or (last.patient_uid, last.aim) != (screen.patient_uid, screen.aim):
             self._show_aim(screen)
         self._look_at_method()
@@ -187,21 +107,7 @@ class FindingBeforePart(QWidget):
         due = [Finding(one, "warn") for one in screen.due if screen.last]
         fill(self._last, [*facts, *due])
         self._show_earlier(screen)
-        if not prepared:
-            self.back()
-
-    def _show_items(self, screen: FindingBefore) -> None:
-        clear(self._items)
-        self.rows = {}
-        for number, item in enumerate(screen.items):
-            if number:
-                self._items.addWidget(rule())
-            made = ItemRow(item)
-            if made.action is not None:
-                made.action.clicked.connect(partial(self._open, item.opens))
-            self.rows[item.code] = made
-            self._items.addWidget(made)
-        self._items.addStretch(1)
+        self.show_step(screen.step)
 
     def _show_aim(self, screen: FindingBefore) -> None:
         aim = screen.aim
@@ -215,66 +121,13 @@ class FindingBeforePart(QWidget):
         self.coil.setCurrentText(aim.coil)
         self.muscle.setText(aim.muscle)
         self.aim_answer.say("")
+        self.hold_back(False)
 
     def _show_earlier(self, screen: FindingBefore) -> None:
         made: list[QWidget] = []
         for uid, told in screen.earlier:
             made.append(button(told, partial(self.series_chosen.emit, uid), "row", f"Show {told}"))
         fill(self._earlier, made or [words("None so far.", "muted")])
-
-    def show_refusal(
-        self, sentence: str, checks: tuple[GateAnswer, ...], left_behind: tuple[str, ...] = ()
-    ) -> None:
-        """Say that nothing was started and why, above the list; "" takes it away."""
-        clear(self.refusals)
-        if not sentence:
-            return
-        refused = [one for one in checks if one.answer == "refused"]
-        told = [f"{one.sentence} {one.remedy}".strip() for one in refused] or [sentence]
-        self.refusals.addWidget(
-            words("Nothing was started, and nothing was given.", "strong", "bad")
-        )
-        for one in (*left_behind, *told):
-            self.refusals.addWidget(Finding(one, "bad"))
-
-    def back(self) -> None:
-        """Show the first of the two steps."""
-        screen = self.screen_now
-        ready = screen is not None and screen.ready
-        self.headline.setText("" if screen is None else screen.headline)
-        self.hint.setText(
-            "First step of two: nothing starts yet." if ready else "The list says what and how."
-        )
-        self._show_step(prepared=False)
-        self.prepare_button.setEnabled(ready)
-
-    def show_prepared(self) -> None:
-        """Show the second step: the two identifiers, and Start."""
-        screen = self.screen_now
-        if screen is None or not screen.ready:
-            return
-        self.headline.setText("Who is in the chair?")
-        self.hint.setText(f"Ask openly. {screen.shown.aim}.")
-        self.identity.setText(screen.name)
-        self.birth.setText(f"born {screen.birth}")
-        for tick in (self.name_tick, self.birth_tick):
-            tick.setChecked(False)
-        self._show_step(prepared=True)
-        self.name_tick.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _show_step(self, *, prepared: bool) -> None:
-        second = (
-            self.identity,
-            self.birth,
-            self.name_tick,
-            self.birth_tick,
-            self.start_button,
-            self.back_button,
-        )
-        for one in second:
-            one.setVisible(prepared)
-        self.prepare_button.setVisible(not prepared)
-        self._look_at_ticks()
 
     def _look_at_method(self) -> None:
         """Say what another method than the last one's means."""
@@ -285,23 +138,7 @@ class FindingBeforePart(QWidget):
         self.method_words.setText(told)
         self.method_words.setVisible(bool(told))
 
-    def _look_at_ticks(self) -> None:
-        self.start_button.setEnabled(self.name_tick.isChecked() and self.birth_tick.isChecked())
-
-    def show_busy(self, sentence: str) -> None:
-        """Say what is being done; nothing can be pressed meanwhile."""
-        self.hint.setText(sentence)
-        self.prepare_button.setEnabled(False)
-        self.start_button.setEnabled(False)
-
     # What is pressed
-
-    def _open(self, what: str, _checked: bool = False) -> None:
-        self.opened.emit(what)
-
-    def _start(self) -> None:
-        if self.name_tick.isChecked() and self.birth_tick.isChecked():
-            self.start_pressed.emit()
 
     def _choose(self) -> None:
         """Look for something else; what cannot be looked for is said."""
@@ -318,13 +155,12 @@ class FindingBeforePart(QWidget):
             )
         except ContentError as error:
             self.aim_answer.say(f"{error}.")
-            self.prepare_button.setEnabled(False)
+            self.hold_back(True)
             return
         self.aim_answer.say("")
+        self.hold_back(False)
         if aim != screen.aim:
             self.aim_chosen.emit(aim)
-        else:
-            self.back()
 
 
 def _combo(name: str, choices: list[tuple[str, object]]) -> QComboBox:

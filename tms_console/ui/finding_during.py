@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -25,20 +25,18 @@ from protocols.threshold import Answer, Standing, Stimulus
 from tms_console.screens.finding_during import FindingScreen, place_words
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.finding_plot import CurvePlot, HotspotGrid
-from tms_console.ui.icons import icon
-from tms_console.ui.parts import Card, Fact, button, rule, set_state, words
+from tms_console.ui.parts import Card, Fact, button, rule, words
+from tms_console.ui.running_part import OWN_BUTTON, RunningPart, say, step_button
 from tms_console.ui.theme import Tokens
-from tms_console.ui.treat_during import OWN_BUTTON
 
 SIDE_PX = 320
 STEPS = ((-5, "Ctrl+PgDown"), (-1, "Ctrl+Down"), (1, "Ctrl+Up"), (5, "Ctrl+PgUp"))
 MOVES = (("Alt+Left", -1, 0), ("Alt+Right", 1, 0), ("Alt+Up", 0, 1), ("Alt+Down", 0, -1))
 
 
-class FindingDuring(QWidget):
+class FindingDuring(RunningPart):
     """A search that runs."""
 
-    stop_pressed = Signal()
     stimulate_pressed = Signal()
     answered = Signal(object)
     taken_back = Signal()
@@ -47,13 +45,10 @@ class FindingDuring(QWidget):
     begin_pressed = Signal()
     accept_pressed = Signal()
     rejected = Signal(str)
-    seizure_pressed = Signal()
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Search for a threshold in progress", parent)
         self.screen_now: FindingScreen | None = None
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Search for a threshold in progress")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
@@ -156,15 +151,10 @@ class FindingDuring(QWidget):
         for step, keys in STEPS:
             how = "Lower" if step < 0 else "Raise"
             name = f"{how} the intensity by {abs(step)} %MSO ({keys})"
-            made = button("", partial(self.intensity_pressed.emit, step), "step", name)
-            made.setText(f"\u2212{-step}" if step < 0 else f"+{step}")
+            text = f"\u2212{-step}" if step < 0 else f"+{step}"
+            pressed = partial(self.intensity_pressed.emit, step)
+            made = step_button(text, name, pressed, raises=step > 0)
             made.setProperty("small", True)
-            made.setFixedSize(56, 44)
-            made.setToolTip(name)
-            if step > 0:  # a key that was meant for another must not raise it
-                made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            else:
-                made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self.steps[step] = made
             row.addWidget(made)
         row.addStretch(1)
@@ -195,9 +185,6 @@ class FindingDuring(QWidget):
     def _control(self) -> Card:
         card = Card()
         card.body.setContentsMargins(14, 12, 14, 12)
-        self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
-        self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
-        self.stop_button.setIconSize(QSize(22, 22))
         self.stop_button.setMinimumHeight(64)
         self.stimulate = button(
             "Stimulate   S", self.stimulate_pressed.emit, "primary", "Stimulate (S)"
@@ -285,11 +272,6 @@ class FindingDuring(QWidget):
 
     # What is shown
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Take the focus from every control, in the rail too."""
-        super().showEvent(event)
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
-
     def begin(self, aim: str, method: str) -> None:
         """Forget the last search; no control has the focus."""
         self.aim.setText(aim)
@@ -298,33 +280,33 @@ class FindingDuring(QWidget):
         self.simulated.setText("")
         self.told.setText("")
         self.curve.show_series(None, ())
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._take_focus()
 
     def show_theme(self, tokens: Tokens) -> None:
         """Take the colours of a theme."""
+        super().show_theme(tokens)
         self.curve.show_theme(tokens)
         self.grid.show_theme(tokens)
-        self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
 
-    def show_screen(self, screen: FindingScreen, heard: str) -> None:
+    def show_screen(self, screen: FindingScreen, heard: tuple[str, str]) -> None:
         """Show this moment in place of the last."""
         self.screen_now = screen
-        _say(self.word, screen.word, screen.state)
+        say(self.word, screen.word, screen.state)
         self.setAccessibleDescription(f"{screen.word}. {screen.sentence}")
-        _say(self.hint, screen.hint)
-        _say(self.last, screen.last)
-        _say(self.set_to, str(screen.set_to) if screen.set_to else "\u2013")
-        _say(self.set_words, screen.set_words)
-        _say(self.sentence, screen.sentence)
-        _say(self.small, screen.small)
-        _say(self.stimuli, screen.stimuli)
-        _say(self.wait, screen.wait)
-        _say(self.place, place_words(screen.place).capitalize())
+        say(self.hint, screen.hint)
+        say(self.last, screen.last)
+        say(self.set_to, str(screen.set_to) if screen.set_to else "\u2013")
+        say(self.set_words, screen.set_words)
+        say(self.sentence, screen.sentence)
+        say(self.small, screen.small)
+        say(self.stimuli, screen.stimuli)
+        say(self.wait, screen.wait)
+        say(self.place, place_words(screen.place).capitalize())
         self.coil.show_value(screen.coil)
-        self.heard.show_value(heard)
+        self.heard.show_value(*heard)
         if self.pictures.currentIndex() != (0 if screen.searching else 1):
             self.pictures.setCurrentIndex(0 if screen.searching else 1)
-        _say(self.picture_title, "HOTSPOT" if screen.searching else "THRESHOLD")
+        say(self.picture_title, "HOTSPOT" if screen.searching else "THRESHOLD")
         self.legend.setVisible(not screen.searching)
         self.grid.show_marks(screen.place, screen.marks, place_words(screen.place))
         for one, allowed in (
@@ -338,7 +320,7 @@ class FindingDuring(QWidget):
             (self.accept, screen.value is not None),
         ):
             self._allow(one, allowed)
-        _say(self.accept, "Accept" if screen.value is None else f"Accept {screen.value} %MSO")
+        say(self.accept, "Accept" if screen.value is None else f"Accept {screen.value} %MSO")
         self.accept.setAccessibleName(self.accept.text())
         self._look_at_reason()
 
@@ -346,13 +328,6 @@ class FindingDuring(QWidget):
         """Show the curve and the answers."""
         told = "" if self.screen_now is None else self.screen_now.sentence
         self.curve.show_series(standing, series, told)
-
-    def _allow(self, one: QPushButton, allowed: bool) -> None:
-        """Let a button be used; the focus never falls from it to its neighbour."""
-        if not allowed and one.hasFocus():
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
-        if one.isEnabled() != allowed:
-            one.setEnabled(allowed)
 
     # What is pressed
 
@@ -376,11 +351,3 @@ class FindingDuring(QWidget):
             self.place_chosen.emit(Placed(at.column + column, at.row + row))
         except ValueError:
             return  # the edge of the grid
-
-
-def _say(label: QWidget, text: str, state: str | None = None) -> None:
-    """Change a label only if it says something else: a repaint costs."""
-    if label.property("text") != text:
-        label.setProperty("text", text)
-    if state is not None:
-        set_state(label, state)

@@ -24,8 +24,8 @@ from tms_console.screens.deciding import FilledDecision, missing
 from tms_console.screens.matters import Act, Ask, Kind, MatterScreen
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.dose_plots import DosePlots
-from tms_console.ui.parts import Card, Finding, button, clear, set_state, words
-from tms_console.ui.scrolling import Scrolled, WordTable, breakable
+from tms_console.ui.parts import Card, Finding, button, clear, put, set_state, words
+from tms_console.ui.scrolling import Scrolled, WordTable, breakable, settle
 from tms_console.ui.theme import SPACE
 
 SIDE_PX = 328
@@ -89,7 +89,7 @@ class MatterView(QWidget):
         self.title.setText(breakable(screen.title))
         clear(self._lead_words)
         for sentence in screen.lead:
-            self._lead_words.addWidget(words(sentence))
+            put(self._lead_words, words(sentence))
         self.changes.setVisible(bool(screen.rows))
         self.changes.heading.setText(screen.heading.upper())
         policy = screen.kind is Kind.POLICY
@@ -106,9 +106,10 @@ class MatterView(QWidget):
         self.review.setVisible(bool(screen.findings))
         clear(self._findings)
         for note in screen.findings:
-            self._findings.addWidget(Finding(note.text, note.state, note.source))
+            put(self._findings, Finding(note.text, note.state, note.source))
         self.bounds.setVisible(bool(screen.bounds))
         self._bounds.setText(" ".join(screen.bounds))
+        settle(self.table)
         if not same:
             self.sign.show_screen(screen)
 

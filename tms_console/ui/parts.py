@@ -277,6 +277,16 @@ def clear(layout: QLayout) -> None:
             clear(inner)
 
 
+def put(layout: QLayout, *widgets: QWidget) -> None:
+    """Add new widgets to the layout of a widget, so that they count at once.
+
+    Qt shows what is added to a layout later, and until then a layout takes it for nothing.
+    """
+    for widget in widgets:
+        layout.addWidget(widget)
+        widget.setVisible(True)  # it has a parent now: no window of its own
+
+
 def fill(layout: QLayout, widgets: Iterable[QWidget]) -> None:
     """Put these widgets into a layout in place of what is in it."""
     clear(layout)

@@ -15,6 +15,7 @@ from tms_console.accounts.roles import Permission
 from tms_console.accounts.verification import verify_accounts
 from tms_console.records.backup import Copy, back_up
 from tms_console.records.verify import verify
+from tms_console.screens.integrity import Verified
 from tms_console.screens.records import CheckScreen, check_screen
 from tms_console.screens.typed_path import typed_path
 from tms_console.ui.bridge import Bridge
@@ -129,7 +130,9 @@ class RecordChecks(QWidget):
         told += [Finding(sentence, "bad", row) for row, sentence in screen.findings]
         told += [Finding(note, "note") for note in screen.notes]
         fill(self.answer, [*told, words(screen.reach, "small")])
-        if screen.state == "bad":
+        verified = Verified(self._bridge.station.wall(), screen.headline, screen.state != "bad")
+        self._bridge.daily_check.take_verified(verified)
+        if not verified.sound:
             self._bridge.problem.emit(
                 "The record is not as it was written: treat nobody from it, keep the file as it "
                 "is, and call who is responsible for QA."

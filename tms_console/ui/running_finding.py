@@ -34,6 +34,7 @@ from tms_console.delivery.pipe import NotTaken
 from tms_console.records.values import new_uid
 from tms_console.screens.finding import settings_for
 from tms_console.screens.finding_during import FindingScreen, Now, Searching, finding_screen
+from tms_console.screens.treat_during import heard_words
 from tms_console.screens.treat_event import SEIZURE_TAP, SEVERE
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.finding_during import FindingDuring
@@ -232,10 +233,7 @@ class RunningFinding(QObject):
             self._apart,
         )
         self.screen_now = finding_screen(of, now)
-        heard = "not yet"
-        if snapshot is not None:
-            heard = f"{max(0.0, (self.now_ns() - snapshot.heard_ns) / 1e9):.1f} s ago"
-        self.part.show_screen(self.screen_now, heard)
+        self.part.show_screen(self.screen_now, heard_words(snapshot, self.now_ns()))
         self.part.show_curve(self.standing, self.log.series)
 
     # What is pressed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -102,6 +102,27 @@ class Scrolled(QScrollArea):
         """Leave a gap beside the bar, and none where there is no bar."""
         self.column.setContentsMargins(0, 0, SPACE if most > 0 else 0, 0)
 
+    def settle(self) -> None:
+        """Lay the column out now, as high as its words are, before it is painted.
+
+        Qt lays out one widget after another by events, and paints in between: rows were seen
+        squeezed into the height of those before them.
+        """
+        self.column.activate()
+        QCoreApplication.sendEvent(self, QEvent(QEvent.Type.LayoutRequest))
+
+
+def settle(widget: QWidget) -> None:
+    """Lay out a widget whose content changed, and what is around it, before it is painted."""
+    at: QWidget | None = widget
+    while at is not None and not isinstance(at, Scrolled):
+        layout = at.layout()
+        if layout is not None:
+            layout.activate()
+        at = at.parentWidget()
+    if isinstance(at, Scrolled):
+        at.settle()
+
 
 class WordTable(QWidget):
     """Rows of wrapped words under headings; a cell may carry a state."""
@@ -132,10 +153,15 @@ class WordTable(QWidget):
         for column, share in enumerate(shares):
             self._grid.setColumnStretch(column, share)
         for column, heading in enumerate(headings):
-            self._grid.addWidget(words(heading, "small"), 0, column)
+            self._put(words(heading, "small"), 0, column)
         for number, row in enumerate(rows):
-            self._grid.addWidget(rule(), 2 * number + 1, 0, 1, len(shares))
+            self._put(rule(), 2 * number + 1, 0, len(shares))
             for column, (text, role, state) in enumerate(row):
                 cell = words(breakable(text), role, state)
                 cell.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-                self._grid.addWidget(cell, 2 * number + 2, column)
+                self._put(cell, 2 * number + 2, column)
+        settle(self)
+
+    def _put(self, widget: QWidget, row: int, column: int, columns: int = 1) -> None:
+        self._grid.addWidget(widget, row, column, 1, columns)
+        widget.setVisible(True)  # Qt does it later, and until then it has no height

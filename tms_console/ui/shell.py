@@ -30,7 +30,7 @@ from tms_console.ui.theme import SPACE, THEMES, style_sheet
 
 if TYPE_CHECKING:
     from tms_console.delivery.pipe import Over
-    from tms_console.screens.integrity import IntegrityScreen
+    from tms_console.screens.integrity import IntegrityScreen, Noted
     from tms_console.screens.shell import Banner, RecordFact
     from tms_console.ui.bridge import Bridge
     from tms_console.ui.link import SessionView
@@ -50,6 +50,7 @@ class Shell(QMainWindow):
         self._bridge = bridge
         self._over: Over | None = None
         self._locked_on = ("", "")
+        self._facts: tuple[RecordFact, ...] = ()
         self.nobody_looks: Callable[[], AbstractContextManager[object]] = nullcontext
         self._login_page = login_page
         self._pages: dict[str, Page] = {}
@@ -86,6 +87,7 @@ class Shell(QMainWindow):
         bridge.record_changed.connect(self.show_patient)
         bridge.link.view_changed.connect(self.show_session)
         bridge.daily_check.changed.connect(self.show_integrity)
+        bridge.daily_check.ended.connect(self.look_at_record)
         self._timer.start()
         self._take_icons()
         self.show_device()
@@ -227,7 +229,8 @@ class Shell(QMainWindow):
         if login is None:
             self._locked_on = ("", "")
             self.user_chip.show_text("")
-            fill(self.facts, [])  # they are of the login that ended
+            self._facts = ()  # they are of the login that ended
+            fill(self.facts, [])
             self._show(self._login_page)
             return
         who = login.enrolment
@@ -302,36 +305,46 @@ class Shell(QMainWindow):
     def look_at_record(self) -> None:
         """Read what the status line says of the record."""
         if self._bridge.login is not None:
-            from tms_console.screens.shell import (  # noqa: PLC0415 - start-up
-                RecordFact,
-                record_facts,
-            )
+            from tms_console.screens.integrity import file_noted  # noqa: PLC0415 - start-up
+            from tms_console.screens.shell import record_facts  # noqa: PLC0415
 
             database = self._bridge.station.database
             self._bridge.read(
                 self,
-                lambda trusted, wall: record_facts(trusted, database, wall),
-                self.show_facts,
-                lambda sentence: self.show_facts((RecordFact(sentence, "bad"),)),
+                lambda trusted, wall: (
+                    record_facts(trusted, database, wall),
+                    file_noted(trusted, database, wall),
+                ),
+                self._take_facts,
+                self._take_no_facts,
             )
 
-    @Slot(object)
-    def show_facts(self, facts: tuple[RecordFact, ...]) -> None:
-        """Show when the record was sealed, backed up and checked last."""
+    def _take_facts(self, read: tuple[tuple[RecordFact, ...], Noted]) -> None:
+        self._facts, noted = read
+        self._bridge.daily_check.take_noted(noted)
+        self.show_facts()
+
+    def _take_no_facts(self, sentence: str) -> None:
+        from tms_console.screens.shell import RecordFact  # noqa: PLC0415 - start-up
+
+        self._facts = (RecordFact(sentence, "bad"),)
+        self._bridge.daily_check.take_doubt(sentence)
+        self.show_facts()
+
+    def show_facts(self) -> None:
+        """Show when the record was sealed, backed up and checked last, to who is logged in."""
+        screen, made = self._bridge.daily_check.screen, []
         if self._bridge.login is not None:
-            fill(self.facts, [words(*one.words, wraps=False) for one in facts])
-        found = self._bridge.daily_check.screen.alarm  # may not have got on record
-        alarm = next((one.alarm for one in facts if one.alarm), found)
-        if alarm or not any(one.state == "bad" for one in facts):  # what cannot be read clears none
-            self.alarm.tell(alarm)
+            made = [words(*one.words, wraps=False) for one in self._facts]
+            state = "bad" if screen.state == "bad" else ""
+            made.append(words(screen.short, "small", state, wraps=False))
+        fill(self.facts, made)
 
     @Slot(object)
     def show_integrity(self, screen: IntegrityScreen) -> None:
         """Tell everybody at once if the file of the record is found to be damaged."""
-        if screen.alarm:
-            self.alarm.tell(screen.alarm)
-        elif not screen.busy:
-            self.look_at_record()
+        self.alarm.tell(screen.alarm)
+        self.show_facts()
 
     @Slot()
     def show_device(self) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
@@ -30,8 +28,9 @@ from tms_console.screens.treat_live import Live, Raster
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.gauges import Ring, SessionStrip
 from tms_console.ui.icons import icon
-from tms_console.ui.parts import Card, Fact, Steady, button, rule, set_state, words
+from tms_console.ui.parts import Card, Fact, Steady, button, rule, words
 from tms_console.ui.raster import FULL, RasterPlot
+from tms_console.ui.running_part import OWN_BUTTON, RunningPart, say, step_button
 from tms_console.ui.theme import Tokens
 
 SIDE_PX = 324
@@ -45,18 +44,13 @@ ONE_TAP = (
     (What.LIGHT_HEADEDNESS, "Light-headed"),
 )
 REPOSITIONED = "coil repositioned"
-OWN_BUTTON = (
-    "If this window does not answer, the session ends after 2 s. Do not wait: the stimulator has "
-    "its own stop button."
-)
 ASKED_TO_STOP = "the patient asked to stop"
 COMFORTS = range(11)
 
 
-class DuringPart(QWidget):
+class DuringPart(RunningPart):
     """A running session."""
 
-    stop_pressed = Signal()
     pause_pressed = Signal()
     resume_pressed = Signal()
     intensity_pressed = Signal(int)
@@ -64,13 +58,10 @@ class DuringPart(QWidget):
     noted = Signal(str)
     comfort_pressed = Signal(int)
     asked_to_stop = Signal()
-    seizure_pressed = Signal()
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Session in progress", parent)
         self._paused = False
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Session in progress")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
@@ -183,12 +174,8 @@ class DuringPart(QWidget):
         card = Card()
         card.body.setContentsMargins(14, 12, 14, 10)
         self.pause_button = button("Pause after this train   F8", self._pause, "pause")
-        self.stop_button = button("STOP NOW   Esc", lambda: None, "stop", "STOP NOW (Esc)")
-        self.stop_button.pressed.connect(self.stop_pressed)  # when it goes down, not up
-        self.stop_button.setIconSize(QSize(22, 22))
         self.less = self._step("Lower the intensity by one step", -1, "Ctrl+Down")
         self.more = self._step("Raise the intensity by one step", +1, "Ctrl+Up")
-        self.less.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.wanted = words("", "strong", wraps=False)
         self.bounds = words("", "small")
         for one in (self.wanted, self.bounds):
@@ -206,13 +193,10 @@ class DuringPart(QWidget):
         return card
 
     def _step(self, name: str, step: int, keys: str) -> QPushButton:
-        """Return a button without focus: a key that was meant for another must not work it."""
-        made = button("", lambda: self._move(step), "step", f"{name} ({keys})")
-        made.setText("\u2212" if step < 0 else "+")
-        made.setFixedSize(56, 44)
+        text = "\u2212" if step < 0 else "+"
+        pressed = partial(self._move, step)
+        made = step_button(text, f"{name} ({keys})", pressed, raises=step > 0)
         made.setShortcut(keys)
-        made.setToolTip(f"{name} ({keys})")
-        made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return made
 
     def _patient(self) -> Card:
@@ -260,11 +244,6 @@ class DuringPart(QWidget):
 
     # What is shown
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Take the focus from every control, in the rail too."""
-        super().showEvent(event)
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
-
     def begin(self) -> None:
         """Forget the last session; no control has the focus."""
         self._comfort.setExclusive(False)
@@ -275,25 +254,25 @@ class DuringPart(QWidget):
         self.told.setText("")
         self.show_live(Live(), 0)
         self.raster.clear()  # before the first snapshot nothing draws, and it was another patient's
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._take_focus()
 
     def show_theme(self, tokens: Tokens) -> None:
         """Take the colours of a theme."""
+        super().show_theme(tokens)
         for one in (self.ring, self.strip, self.raster):
             one.show_theme(tokens)
-        self.stop_button.setIcon(icon("stop", tokens, "on_stop"))
         self.pause_button.setIcon(icon("resume" if self._paused else "pause", tokens, "on_pause"))
 
     def show_screen(self, screen: DuringScreen, tokens: Tokens) -> None:
         """Show this moment in place of the last."""
         self.ring.show_pulses(screen.pulses, screen.total, screen.doubt)
-        _say(self.word, screen.word, screen.state)
+        say(self.word, screen.word, screen.state)
         self.setAccessibleDescription(f"{screen.word}, {screen.train}")
-        _say(self.left, screen.left)
-        _say(self.ends, screen.reason or f"remaining · {screen.ends}")
-        _say(self.train, screen.train)
-        _say(self.train_next, screen.train_next)
-        _say(self.block, screen.block.upper())
+        say(self.left, screen.left)
+        say(self.ends, screen.reason or f"remaining · {screen.ends}")
+        say(self.train, screen.train)
+        say(self.train_next, screen.train_next)
+        say(self.block, screen.block.upper())
         self.strip.show_cells(screen.cells, screen.share)
         self.coil.show_value(screen.coil, screen.coil_state)
         self.heard.show_value(screen.heard, screen.heard_state)
@@ -305,20 +284,14 @@ class DuringPart(QWidget):
             self.show_theme(tokens)
 
     def _show_intensity(self, shown: Intensity) -> None:
-        _say(self.set_to, str(shown.set_to))
-        _say(self.percent, shown.words)
-        _say(self.dose, shown.told, shown.state)
-        _say(self.allowed, f"prescribed {shown.prescribed} · allowed {shown.low} to {shown.high}")
-        _say(self.wanted, f"{shown.wanted} % MSO")
-        _say(self.bounds, f"allowed {shown.low} to {shown.high}, from the next train on")
+        say(self.set_to, str(shown.set_to))
+        say(self.percent, shown.words)
+        say(self.dose, shown.told, shown.state)
+        say(self.allowed, f"prescribed {shown.prescribed} · allowed {shown.low} to {shown.high}")
+        say(self.wanted, f"{shown.wanted} % MSO")
+        say(self.bounds, f"allowed {shown.low} to {shown.high}, from the next train on")
         self._allow(self.less, shown.may_fall)
         self._allow(self.more, shown.may_rise)
-
-    def _allow(self, one: QPushButton, allowed: bool) -> None:
-        """Let a button be used; the focus never falls from it to its neighbour."""
-        if not allowed and one.hasFocus():
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
-        one.setEnabled(allowed)
 
     def show_live(self, live: Live, delivered: int) -> None:
         """Show what is on disk beside what the delivering process says."""
@@ -356,26 +329,8 @@ class DuringPart(QWidget):
             self.noted.emit(text)
 
 
-def _say(label: QLabel, text: str, state: str | None = None) -> None:
-    """Change a label only if it says something else: a repaint costs."""
-    if label.text() != text:
-        label.setText(text)
-    if state is not None:
-        set_state(label, state)
-
-
 def _ms(microseconds: float | None) -> str:
     return "none yet" if microseconds is None else f"{microseconds / 1e3:.2f} ms"
-
-
-def _column(*widgets: QWidget) -> QVBoxLayout:
-    column = QVBoxLayout()
-    column.setSpacing(1)
-    column.addStretch(1)
-    for one in widgets:
-        column.addWidget(one)
-    column.addStretch(1)
-    return column
 
 
 def _tap(text: str, pressed: Callable[[], object]) -> QPushButton:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from protocols.finding_content import Aim
 from protocols.screening import AnswerValue
-from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.clinic.forms import Filling, fill_in
 from tms_console.clinic.series import record_series
@@ -24,70 +23,47 @@ from tms_console.screens.finding_after import FindingAfter, finding_after, left_
 from tms_console.screens.finding_during import Searching
 from tms_console.screens.treat import FORMS
 from tms_console.screens.treat_form import FormScreen, form_screen
+from tms_console.ui.beginning import ANOTHER_PATIENT
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.delivering_page import LOOK_AGAIN_MS, DeliveringPage
 from tms_console.ui.finding_after import FindingAfterPart
 from tms_console.ui.finding_before import FindingBeforePart
+from tms_console.ui.finding_during import FindingDuring
 from tms_console.ui.form_part import FormPart
 from tms_console.ui.link import SessionView
-from tms_console.ui.page import Page
-from tms_console.ui.parts import Message, button, clear
 from tms_console.ui.running_finding import RunningFinding
 from tms_console.ui.treat_left_over import LeftOver, said_loudly
 
-NOT_READY = "The delivering process is not ready yet. Try again in a moment."
-ANOTHER_PATIENT = "Another patient was chosen meanwhile. Look at the list again."
-GONE = "Whoever pressed Start logged out or locked the screen meanwhile; nothing was ordered."
-LOOK_AGAIN_MS = 30_000
 LOOK_SOON_MS = 1_000
 """While nothing but the shortest interval is waited for."""
 
 
-class ThresholdPage(Page):
+class ThresholdPage(DeliveringPage):
     """One patient's search for a threshold."""
 
     name = "threshold"
     title = "Threshold"
     icon = "threshold"
     needs = (Permission.FIND_THRESHOLD,)
-    of_patient = True
+    before: FindingBeforePart
+    during: FindingDuring
+    after: FindingAfterPart
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
-        self._shown = False
-        self._number = 0
         self._asked: FindingAsked | None = None
-        self._after_uid = ""
-        self._loud: tuple[str, ...] = ()
         self._left_out: tuple[str, ...] = ()
-        self._ended: SessionOrder | None = None
         self._unseen = False
-        self._user = ""
         self._form_of = ("", "")
-        self.stack = QStackedWidget()
-        self.column.addWidget(self.stack)
-        self.message = QWidget()
-        self._message = QVBoxLayout(self.message)
         self.before = FindingBeforePart()
         self.form = FormPart()
         self.running = RunningFinding(bridge, self)
         self.during = self.running.part
         self.after = FindingAfterPart(bridge)
         self.left_over = LeftOver(bridge, self)
-        for part in (self.message, self.before, self.form, self.during, self.after):
-            self.stack.addWidget(part)
-        self._again = QTimer(self)
-        self._again.setInterval(LOOK_AGAIN_MS)
-        self._again.timeout.connect(self.look_if_shown)
-        bridge.link.view_changed.connect(self.show_session)
-        bridge.patient_changed.connect(self.show_patient)
-        bridge.record_changed.connect(self.look_if_shown)
-        bridge.device_changed.connect(self.look_if_shown)
+        self._join(self.before, self.during, self.after, self.form)
         bridge.series_wanted.connect(self.show_series)
-        bridge.theme_changed.connect(self.show_theme)
-        self.before.opened.connect(self.open_item)
         self.before.aim_chosen.connect(self.choose_aim)
-        self.before.prepare_pressed.connect(self.prepare)
-        self.before.start_pressed.connect(self.start)
         self.before.series_chosen.connect(self.show_series)
         self.form.filled_in.connect(self.save_form)
         self.form.cancelled.connect(self.leave_form)
@@ -96,11 +72,6 @@ class ThresholdPage(Page):
         self.after.treat_pressed.connect(partial(bridge.go, "treat"))
 
     # What is shown
-
-    @property
-    def has_stop(self) -> bool:
-        """True while the page shows its own STOP; the frame then shows none."""
-        return self.stack.currentWidget() is self.during
 
     @property
     def finding(self) -> bool:
@@ -120,7 +91,7 @@ class ThresholdPage(Page):
             self.running.show(shown=True)
             return
         self._show_whose_ended()
-        self._tell("Reading the record ...", "")
+        self._tell_reading()
         self.look()
         self._again.start()
 
@@ -134,25 +105,8 @@ class ThresholdPage(Page):
 
     def left(self) -> None:
         """Stop what costs time; a running search goes on."""
-        self._shown = False
+        super().left()
         self.running.show(shown=False)
-        self._again.stop()
-
-    def _show(self, part: QWidget) -> None:
-        if self.stack.currentWidget() is not part:
-            at = QApplication.focusWidget()
-            here = at is self or (at is not None and self.isAncestorOf(at))
-            self.stack.setCurrentWidget(part)
-            if here and part in (self.before, self.during, self.after):
-                part.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control
-
-    def _tell(self, title: str, text: str, action: tuple[str, str] | None = None) -> None:
-        clear(self._message)
-        made = None
-        if action is not None:
-            made = button(action[0], partial(self.bridge.go, action[1]), "primary")
-        self._message.addWidget(Message(title, text, made))
-        self._show(self.message)
 
     @Slot()
     def show_theme(self) -> None:
@@ -160,22 +114,8 @@ class ThresholdPage(Page):
         self.during.show_theme(self.bridge.tokens)
         self.after.show_theme(self.bridge.tokens)
 
-    @Slot()
-    def show_patient(self) -> None:
-        """Another patient was chosen: nothing of the last one stays."""
-        if self.bridge.link.running:
-            return
-        self._number += 1  # what is still being read is of the last one
-        self._asked, self._after_uid, self._loud, self._unseen = None, "", (), False
-        self.before.show_refusal("", ())
-        self._tell("Reading the record ...", "")
-        self.look_if_shown()
-
-    @Slot()
-    def look_if_shown(self) -> None:
-        """Read again, if somebody looks and nothing is being filled in."""
-        if self._shown and self.stack.currentWidget() in (self.message, self.before, self.after):
-            self.look()
+    def _forget_patient(self) -> None:
+        self._asked, self._unseen = None, False
 
     @Slot()
     def look(self) -> None:
@@ -207,11 +147,11 @@ class ThresholdPage(Page):
             self,
             read,
             partial(self._show_screen, self._number),
-            lambda sentence: self._tell("This cannot be shown", sentence),
+            self._tell_unreadable,
         )
 
     def _show_screen(self, number: int, screen: FindingBefore | FindingAfter) -> None:
-        if number != self._number or self.bridge.link.running:
+        if not self._taken(number):
             return
         if isinstance(screen, FindingAfter):
             if screen.patient_uid != self.bridge.patient_uid:
@@ -307,72 +247,43 @@ class ThresholdPage(Page):
         login, asked = self.bridge.login, self._asked
         if login is None or asked is None:
             return
-        self.before.show_refusal("", ())
-        self.before.show_busy("Looking once more ...")
-        database = self.bridge.station.database
-        self._number += 1
-        self.bridge.read(
-            self,
+        database, self._number = self.bridge.station.database, self._number + 1
+        self.beginning.prepare(
             lambda trusted, wall: finding_before(trusted, database, wall, login.enrolment, asked),
             partial(self._prepared, self._number),
-            self._not_started,
         )
 
-    def _prepared(self, number: int, screen: FindingBefore) -> None:
+    def _prepared(self, number: int, screen: FindingBefore) -> bool:
         self._show_screen(number, screen)
-        if self.stack.currentWidget() is self.before:
-            self.before.back()
-            self.before.show_prepared()
+        return self._taken(number) and self.stack.currentWidget() is self.before
 
     @Slot()
     def start(self) -> None:
         """Second step: sign the order for exactly what is shown, and hand it over."""
-        screen, challenge = self.before.screen_now, self.bridge.link.challenge
-        if screen is None or self.bridge.link.running:
+        screen = self.before.screen_now
+        if screen is None or screen.shown.policy is None:
             return
-        if screen.patient_uid != self.bridge.patient_uid:
-            self._not_started(ANOTHER_PATIENT)
-            return
-        if challenge is None:
-            self._not_started(NOT_READY)
-            return
-        self.before.show_busy("Signing the order ...")
-        device, shown, login = self.bridge.device.order, screen.shown, self.bridge.login
-        self.bridge.act(
-            self,
-            lambda station, login: sign_finding(station, login, shown, challenge, device),
-            partial(self._begin, screen, login),
-            self._not_started,
+        search = Searching(
+            patient_uid=screen.patient_uid,
+            name=screen.name,
+            aim=screen.aim,
+            policy=screen.shown.policy,
+            method=self.before.chosen_method,
+            last_value=screen.last_value if screen.comparable else None,
+        )
+        self.beginning.start(
+            screen.patient_uid,
+            lambda station, login, challenge, device: sign_finding(
+                station, login, screen.shown, challenge, device
+            ),
+            partial(self._begin, search),
         )
 
-    def _not_started(self, sentence: str) -> None:
-        self.before.back()
-        self.before.show_refusal(sentence, ())
-
-    def _begin(self, screen: FindingBefore, login: Login | None, order: SessionOrder) -> None:
-        policy = screen.shown.policy
-        if policy is None or self.bridge.link.running:
-            return
-        if screen.patient_uid != self.bridge.patient_uid:
-            self._not_started(ANOTHER_PATIENT)
-            return
-        if login is None or login is not self.bridge.login or login.locked:
-            self._not_started(GONE)
-            return
-        self.running.begin(
-            Searching(
-                patient_uid=screen.patient_uid,
-                name=screen.name,
-                aim=screen.aim,
-                policy=policy,
-                method=self.before.chosen_method,
-                last_value=screen.last_value if screen.comparable else None,
-            )
-        )
+    def _begin(self, search: Searching, order: SessionOrder) -> SessionOrder:
+        self.running.begin(search)
         self._after_uid, self._loud = "", ()
         self.left_over.begin()
-        self.before.back()
-        self.bridge.link.begin(self.running.with_patient(order))
+        return self.running.with_patient(order)
 
     # During
 

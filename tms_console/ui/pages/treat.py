@@ -10,10 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
-from tms_console.accounts.login import Login
 from tms_console.accounts.roles import Permission
 from tms_console.delivery.order import SessionOrder
 from tms_console.delivery.preview import sign_order
@@ -22,50 +21,38 @@ from tms_console.screens.treat import COIL, Asked, BeforeScreen, NothingToGive, 
 from tms_console.screens.treat_after import AfterScreen, LeftOpen
 from tms_console.screens.treat_during import running
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.delivering_page import DeliveringPage
 from tms_console.ui.link import SessionView
-from tms_console.ui.page import Page
-from tms_console.ui.parts import Message, button
 from tms_console.ui.running_session import RunningSession
+from tms_console.ui.treat_after import AfterPart
 from tms_console.ui.treat_before import BeforePart
+from tms_console.ui.treat_during import DuringPart
 from tms_console.ui.treat_filling import FillingIn
 from tms_console.ui.treat_left_over import LeftOver, said_loudly
 from tms_console.ui.treat_reading import Known, Screen, read_screen
 from tms_console.ui.treat_settling import Settling
 
-LOOK_AGAIN_MS = 30_000
-"""What is true before a session goes stale by itself: checks are of the last hour."""
-ANOTHER_PATIENT = "Another patient was chosen meanwhile; nothing was ordered."
-GONE = "Whoever pressed Start logged out or locked the screen meanwhile; nothing was ordered."
 REHEARSES = ("Go to QA", "qa")
 SEARCHES = ("Go to Threshold", "threshold")
-NOT_READY = "The delivering process is not ready yet; press Prepare again in a moment."
 
 
-class TreatPage(Page):
+class TreatPage(DeliveringPage):
     """The page that matters."""
 
     name = "treat"
     title = "Treat"
     icon = "treat"
     needs = (Permission.DELIVER_SESSION,)
-    of_patient = True
+    before: BeforePart
+    during: DuringPart
+    after: AfterPart
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(bridge, parent)
         self.column.setContentsMargins(16, 12, 16, 12)
-        self._shown = False
         self._asked: Asked | None = None
-        self._number = 0
-        self._after_uid = ""
         self._aside: set[str] = set()
         self._settled = False
-        self._loud: tuple[str, ...] = ()
-        self._ended: SessionOrder | None = None
-        self._user = ""
-        self.stack = QStackedWidget()
-        self.column.addWidget(self.stack)
-        self.message = QWidget()
-        self._message = QVBoxLayout(self.message)
         self.before = BeforePart(bridge)
         self.filling = FillingIn(bridge, self)
         self.form, self.threshold = self.filling.form, self.filling.threshold
@@ -74,31 +61,7 @@ class TreatPage(Page):
         self.settling = Settling(bridge, self.session, self)
         self.after, self.seizure = self.settling.after, self.settling.seizure
         self.left_over = LeftOver(bridge, self)
-        for part in (
-            self.message,
-            self.before,
-            self.form,
-            self.threshold,
-            self.during,
-            self.seizure,
-            self.after,
-        ):
-            self.stack.addWidget(part)
-        self._again = QTimer(self)
-        self._again.setInterval(LOOK_AGAIN_MS)
-        self._again.timeout.connect(self.look_if_shown)
-        self._connect()
-
-    def _connect(self) -> None:
-        bridge = self.bridge
-        bridge.link.view_changed.connect(self.show_session)
-        bridge.patient_changed.connect(self.show_patient)
-        bridge.record_changed.connect(self.look_if_shown)
-        bridge.device_changed.connect(self.look_if_shown)
-        bridge.theme_changed.connect(self.show_theme)
-        self.before.opened.connect(self.open_item)
-        self.before.prepare_pressed.connect(self.prepare)
-        self.before.start_pressed.connect(self.start)
+        self._join(self.before, self.during, self.after, self.form, self.threshold, self.seizure)
         self.before.chosen.connect(self.choose_prescription)
         self.before.new_pressed.connect(self.begin_anew)
         self.before.today_chosen.connect(self.choose_today)
@@ -110,11 +73,6 @@ class TreatPage(Page):
         self.after.done_pressed.connect(self.put_aside)
 
     # What is shown
-
-    @property
-    def has_stop(self) -> bool:
-        """True while the page shows its own STOP; the frame then shows none."""
-        return self.stack.currentWidget() is self.during
 
     def entered(self) -> None:
         """Show the running session, or read what is to be done."""
@@ -132,7 +90,7 @@ class TreatPage(Page):
         elif self._filling and self.filling.still_wanted:
             pass  # what was typed stays
         else:
-            self._tell("Reading the record ...", "")
+            self._tell_reading()
             self.look()
         self._again.start()
 
@@ -144,58 +102,26 @@ class TreatPage(Page):
         """Keep nothing that whoever was logged in before had typed, ticked or chosen."""
         self._user = self.bridge.user_uid
         self._asked, self._after_uid = None, ""
+        self.before.show_refusal("", ())
         self.after.forget_typed()
 
     def left(self) -> None:
         """Stop what costs time; a running session goes on."""
-        self._shown = False
+        super().left()
         self.session.show(shown=False)
         self.after.forget_password()
-        self._again.stop()
-
-    def _show(self, part: QWidget) -> None:
-        if self.stack.currentWidget() is not part:
-            at = QApplication.focusWidget()
-            here = at is self or (at is not None and self.isAncestorOf(at))
-            self.stack.setCurrentWidget(part)
-            if here and part in (self.before, self.during, self.after):
-                part.setFocus(Qt.FocusReason.OtherFocusReason)  # on no control
-
-    def _tell(self, title: str, text: str, action: tuple[str, str] | None = None) -> None:
-        while (taken := self._message.takeAt(0)) is not None:
-            widget = taken.widget()
-            if widget is not None:
-                widget.hide()  # a show that waits would make it a window
-                widget.setParent(None)
-                widget.deleteLater()
-        made = None
-        if action is not None:
-            made = button(action[0], partial(self.bridge.go, action[1]), "primary")
-        self._message.addWidget(Message(title, text, made))
-        self._show(self.message)
 
     @Slot()
     def show_theme(self) -> None:
         """Take the colours of another theme."""
         self.during.show_theme(self.bridge.tokens)
 
-    @Slot()
-    def show_patient(self) -> None:
-        """Another patient was chosen: nothing of the last one stays."""
-        if self.bridge.link.running:
-            return
-        self._number += 1  # what is still being read is of the last one
-        self._asked, self._after_uid, self._loud = None, "", ()
-        self.before.show_refusal("", ())
-        if self.stack.currentWidget() is not self.seizure:
-            self._tell("Reading the record ...", "")
-        self.look_if_shown()
+    def _forget_patient(self) -> None:
+        self._asked = None
 
-    @Slot()
-    def look_if_shown(self) -> None:
-        """Read again, if somebody looks and nothing is being filled in."""
-        if self._shown and self.stack.currentWidget() in (self.message, self.before, self.after):
-            self.look()
+    def _tell_reading(self) -> None:
+        if self.stack.currentWidget() is not self.seizure:
+            super()._tell_reading()
 
     @Slot()
     def look(self) -> None:
@@ -234,14 +160,14 @@ class TreatPage(Page):
             self,
             partial(read_screen, self.bridge.station, login, self._asked, self._known()),
             partial(self._show_screen, self._number),
-            lambda sentence: self._tell("This cannot be shown", sentence),
+            self._tell_unreadable,
         )
 
     def _known(self) -> Known:
         return Known(self._after_uid, self._aside, self._settled)
 
     def _show_screen(self, number: int, screen: Screen) -> None:
-        if number != self._number or self.bridge.link.running:
+        if not self._taken(number):
             return
         match screen:
             case LeftOpen():
@@ -327,73 +253,45 @@ class TreatPage(Page):
         login, asked = self.bridge.login, self._asked
         if login is None or asked is None:
             return
-        self.before.show_refusal("", ())
-        self.before.show_busy("Looking once more ...")
-        station = self.bridge.station
-        self._number += 1
-        self.bridge.read(
-            self,
+        station, self._number = self.bridge.station, self._number + 1
+        self.beginning.prepare(
             lambda trusted, _wall: before_screen(trusted, station, login.enrolment, asked),
             partial(self._prepared, self._number),
-            partial(self._not_started),
         )
 
-    def _prepared(self, number: int, screen: BeforeScreen | NothingToGive) -> None:
+    def _prepared(self, number: int, screen: BeforeScreen | NothingToGive) -> bool:
         self._show_screen(number, screen)
-        if isinstance(screen, BeforeScreen) and self.stack.currentWidget() is self.before:
-            self.before.back()
-            self.before.show_prepared()
+        return self._taken(number) and self.stack.currentWidget() is self.before
 
     @Slot()
     def start(self) -> None:
         """Second step: sign the order for exactly what is shown, and hand it over."""
-        screen, challenge = self.before.screen_now, self.bridge.link.challenge
-        if screen is None or self.bridge.link.running:
-            return
-        if screen.patient_uid != self.bridge.patient_uid:
-            self._not_started(ANOTHER_PATIENT)
-            return
-        if challenge is None:
-            self._not_started(NOT_READY)
-            return
-        self.before.show_busy("Signing the order ...")
-        device, shown, login = self.bridge.device.order, screen.shown, self.bridge.login
-        self.bridge.act(
-            self,
-            lambda station, login: sign_order(station, login, shown, challenge, device),
-            partial(self._begin, screen, login),
-            self._not_started,
-        )
-
-    def _not_started(self, sentence: str) -> None:
-        self.before.back()
-        self.before.show_refusal(sentence, ())
-
-    def _begin(self, screen: BeforeScreen, login: Login | None, order: SessionOrder) -> None:
-        content = screen.shown.dose.session
-        if content is None or self.bridge.link.running:
-            return
-        if screen.patient_uid != self.bridge.patient_uid:
-            self._not_started(ANOTHER_PATIENT)
-            return
-        if login is None or login is not self.bridge.login or login.locked:
-            self._not_started(GONE)
-            return
-        policy = screen.shown.policy
-        self.session.begin(
-            running(
+        screen = self.before.screen_now
+        if screen is not None and screen.shown.dose.session is not None:
+            self.beginning.start(
                 screen.patient_uid,
-                screen.name,
-                (screen.title, screen.session_words),
-                content,
-                screen.doses,
-            ),
-            None if policy is None else policy.zone,
-        )
+                lambda station, login, challenge, device: sign_order(
+                    station, login, screen.shown, challenge, device
+                ),
+                partial(self._begin, screen),
+            )
+
+    def _begin(self, screen: BeforeScreen, order: SessionOrder) -> SessionOrder:
+        content, policy = screen.shown.dose.session, screen.shown.policy
+        if content is not None:
+            self.session.begin(
+                running(
+                    screen.patient_uid,
+                    screen.name,
+                    (screen.title, screen.session_words),
+                    content,
+                    screen.doses,
+                ),
+                None if policy is None else policy.zone,
+            )
         self._after_uid, self._loud, self._settled = "", (), False
         self.left_over.begin()
-        self.before.back()
-        self.bridge.link.begin(order)
+        return order
 
     # During
 
