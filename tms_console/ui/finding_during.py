@@ -55,6 +55,10 @@ class FindingDuring(RunningPart):
         left = QVBoxLayout()
         left.setSpacing(12)
         left.addWidget(self._numbers())
+        self.told = words("", "strong", "warn")
+        self.told.setAccessibleName("What was not done")
+        self.told.hide()
+        left.addWidget(self.told)
         left.addWidget(self._pictures(bridge.tokens), 1)
         row.addLayout(left, 1)
         row.addWidget(self._side())
@@ -247,8 +251,6 @@ class FindingDuring(RunningPart):
         self.aim, self.method = words("", "small"), Fact("Method")
         self.coil, self.heard = Fact("Coil"), Fact("Last device reply")
         card.add(self.aim, rule(), self.method, rule(), self.coil, rule(), self.heard)
-        self.told = words("", "small", "warn")
-        card.add(self.told)
         card.body.addStretch(1)
         return card
 
@@ -278,9 +280,16 @@ class FindingDuring(RunningPart):
         self.method.show_value(method)
         self.reason.clear()
         self.simulated.setText("")
-        self.told.setText("")
+        self.tell("")
         self.curve.show_series(None, ())
         self._take_focus()
+
+    def tell(self, sentence: str) -> None:
+        """Say what was asked for and not done, between the numbers and the picture; "" for none."""
+        if self.told.text() != sentence:
+            self.told.setText(sentence)
+            self.told.setAccessibleDescription(sentence)
+        self.told.setVisible(bool(sentence))
 
     def show_theme(self, tokens: Tokens) -> None:
         """Take the colours of a theme."""

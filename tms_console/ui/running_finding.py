@@ -198,7 +198,7 @@ class RunningFinding(QObject):
         elif self._ordered[0] and time.monotonic() - self._ordered_at_s > REFUSED_AFTER_S:
             number, intensity = self._ordered
             self._ordered = (0, 0)
-            self.part.told.setText(
+            self.part.tell(
                 f"Stimulus {number} at {intensity} %MSO was ordered {REFUSED_AFTER_S:.0f} s ago, "
                 "and nothing came of it. Press S again, or STOP."
             )
@@ -249,10 +249,10 @@ class RunningFinding(QObject):
         self._ordered_at_s = time.monotonic()
         self.seen = None
         self.part.simulated.setText("")
-        self.part.told.setText("")
+        self.part.tell("")
         if not self._bridge.link.give_stimulus(*self._ordered):
             self._ordered = (0, 0)
-            self.part.told.setText(NOT_HEARD.format("Stimulate"))
+            self.part.tell(NOT_HEARD.format("Stimulate"))
         self.show_words()
 
     @Slot(object)
@@ -299,7 +299,7 @@ class RunningFinding(QObject):
     def accept(self) -> None:
         """Take the value as the threshold; the delivering process compares it with the series."""
         if self.screen_now is not None and self.screen_now.value is not None:
-            self.part.told.setText("")
+            self.part.tell("")
             self.accepted = self._tell(Decided(Verdict.ACCEPTED, self.screen_now.value))
 
     @Slot(str)
@@ -325,7 +325,7 @@ class RunningFinding(QObject):
             session_uid=self._view.session_uid or None,
         )
         self._bridge.link.put_adverse_event(adverse_event_record(event, Made.now(station, login)))
-        self.part.told.setText(
+        self.part.tell(
             "Stopped; the seizure is on record. Complete it in Patients, Adverse events."
         )
 
@@ -334,9 +334,9 @@ class RunningFinding(QObject):
         try:
             log = self.log.with_entry(entry)
         except ContentError as error:
-            self.part.told.setText(f"That cannot be said now: {error}.")
+            self.part.tell(f"That cannot be said now: {error}.")
             return
-        self.part.told.setText("")
+        self.part.tell("")
         self.part.simulated.setText("")
         if not self._tell(entry):
             return
@@ -352,7 +352,7 @@ class RunningFinding(QObject):
         login.touch()
         heard = self._bridge.link.say_in_finding(entry, login.user_uid)
         if not heard:
-            self.part.told.setText(NOT_HEARD.format(entry_words(entry)))
+            self.part.tell(NOT_HEARD.format(entry_words(entry)))
         return heard
 
     @Slot(object)
@@ -369,7 +369,7 @@ class RunningFinding(QObject):
             case "entry":
                 self._apart = True
                 told = f"{told} What is shown here is not what is on record: press STOP."
-        self.part.told.setText(told)
+        self.part.tell(told)
         self.show_words()
 
     def _compute(self) -> None:
@@ -390,4 +390,4 @@ class RunningFinding(QObject):
         self.show_words()
 
     def _not_computed(self, error: Exception) -> None:
-        self.part.told.setText(f"The next intensity could not be computed: {error}. Press STOP.")
+        self.part.tell(f"The next intensity could not be computed: {error}. Press STOP.")
