@@ -53,6 +53,15 @@ def test_it_is_read_back_on_a_unit_that_counts_nothing_too(
     assert f"after stimulus {number}: the stimulator stands at" in run.result.reason
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_knob_that_is_turned_ends_the_search(ready: Ready, number: int) -> None:
+    """The unit says so itself; nothing is given at what somebody chose at its panel."""
+    run = search(ready, list(THREE), faults=(f"panel_change:-1@{number}",))
+    assert run.state == "failed"
+    assert len(run.commands) == number
+    assert "Set nothing at the stimulator" in run.result.reason
+
+
 def test_an_intensity_that_is_not_taken_gives_no_stimulus(ready: Ready) -> None:
     run = search(ready, list(THREE), faults=("wrong_intensity@0",))
     assert run.result.state is None
