@@ -13,10 +13,12 @@ percentile of the error after 20 stimuli, narrow | wide; this one 1.52, 4.6 | 1.
 relative spread in eleven steps instead of seven (the same), stimuli half a standard deviation to
 either side of the mean in turn (1.57, 4.7 narrow), the stimulus that is expected to leave the
 smallest variance of t (1.57, 4.7 | 1.62, 5.7) or to tell most of t and r (1.53, 4.6 | 1.57, 5.5),
-and the lapse rate unknown as well (1.50, 4.6 | 1.57, 6.0).  Of three times 5,000 subjects the posterior
-median (1.53, 4.56 | 1.53, 5.44) against this mean (1.52, 4.57 | 1.56, 5.54): nearer for most and
-farther for the few, at the 99th percentile of the wide spread 8.6 instead of 8.3, with 5 % of the
-answers wrong 10.7 instead of 10.3.  The few are whom a wrong dose hurts.
+and the lapse rate unknown as well (1.50, 4.6 | 1.57, 6.0).
+
+Of three times 5,000 subjects the posterior median (1.53, 4.56 | 1.53, 5.44) against this mean
+(1.52, 4.57 | 1.56, 5.54): nearer for most and farther for the few, at the 99th percentile of the
+wide spread 8.6 instead of 8.3, with 5 % of the answers wrong 10.7 instead of 10.3.  The few are
+whom a wrong dose hurts.
 """
 
 from __future__ import annotations
