@@ -14,7 +14,14 @@ from tests.delivery.treatments import NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.login import sign
 from tms_console.accounts.signatures import Meaning, ToSign
 from tms_console.clinic.adverse_events import AdverseEvent, What, record_adverse_event
-from tms_console.clinic.patients import PatientDetails, Sex, add_patient
+from tms_console.clinic.patients import (
+    Medication,
+    PatientDetails,
+    Sex,
+    add_patient,
+    edit_patient,
+    patient,
+)
 from tms_console.screens.today import (
     DONE,
     LATER,
@@ -101,6 +108,19 @@ def test_an_old_threshold_is_to_be_measured_again(ready: Ready) -> None:
     assert (row.group, row.action) == (NEEDS_YOU, "Re-measure threshold")
     assert row.status.startswith("threshold ")
     assert row.status.endswith(" days old")
+
+
+def test_after_a_change_of_medication_the_threshold_is_to_be_measured_again(
+    ready: Ready,
+) -> None:
+    """It can raise or lower the threshold, and with it the dose."""
+    with ready.trusting() as trusted:
+        before = patient(trusted, ready.patient_uid)
+    taken = replace(before.details, medications=(Medication("bupropion", "150 mg"),))
+    edit_patient(ready.station, ready.technician, before.uid, taken)
+    row = only(ready)
+    assert (row.group, row.action) == (NEEDS_YOU, "Re-measure threshold")
+    assert row.status == "medication changed since the threshold"
 
 
 def test_an_old_screening_comes_before_an_old_threshold(ready: Ready) -> None:

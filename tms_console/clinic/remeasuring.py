@@ -19,8 +19,19 @@ def newest_threshold(trusted: Trusted, patient_uid: str) -> Threshold | None:
     return found[-1] if found else None
 
 
-def since_threshold(trusted: Trusted, one: Threshold, policy: Policy, wall: str) -> Since:
-    """Return what happened since a threshold was measured."""
+def since_threshold(
+    trusted: Trusted, one: Threshold, policy: Policy, wall: str, *, signed_alike: bool = False
+) -> Since:
+    """Return what happened since a threshold was measured.
+
+    Args:
+        trusted: The record.
+        one: The threshold.
+        policy: In force; days are counted in its time zone.
+        wall: Now, RFC 3339 in UTC.
+        signed_alike: It is like the one that the prescription names, coil and all: no other coil is
+            looked for.
+    """
     zone, patient_uid = policy.time_zone, one.measured.patient_uid
     old = age(trusted, one, wall, zone)
     given = sessions_since(trusted, patient_uid, one.measured.measured_at)
@@ -30,7 +41,7 @@ def since_threshold(trusted: Trusted, one: Threshold, policy: Policy, wall: str)
         gap = local_day(wall, zone) - last.astimezone(policy.zone).date()
     coils = {
         basis.threshold.coil
-        for held in in_force(trusted, patient_uid, wall)
+        for held in (() if signed_alike else in_force(trusted, patient_uid, wall))
         for basis in held.prescription.doses
         if basis.threshold.kind == one.measured.kind
     }

@@ -26,8 +26,9 @@ from tms_console.clinic.forms import newest_answers
 from tms_console.clinic.patients import Patient, patients
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import ProposedVersion, prescription_uids, versions
+from tms_console.clinic.remeasuring import since_threshold
 from tms_console.clinic.sittings import Sitting
-from tms_console.clinic.thresholds import age, newest_like
+from tms_console.clinic.thresholds import newest_like
 from tms_console.records.database import Database
 from tms_console.records.live import said_of
 from tms_console.screens.closing import why_closed
@@ -326,7 +327,10 @@ class _Look:
             yield self._needs(row, told, "Re-measure threshold")
 
     def _old_threshold(self, dose: DoseNow) -> str:
-        """Return that a threshold is to be measured again, "" if none is."""
+        """Return that a threshold is to be measured again, "" if none is.
+
+        A gap between sessions is shorter than the threshold is old, and as long prompts for it.
+        """
         policy = self.policy
         if policy is None:
             return ""
@@ -334,11 +338,13 @@ class _Look:
             threshold = newest_like(self.trusted, reference)
             if threshold is None:
                 continue
-            old = age(self.trusted, threshold, self.wall, policy.time_zone)
-            if old.days >= policy.threshold_prompt_days:
-                return f"threshold {old.days} days old"
-            if old.sessions >= policy.threshold_prompt_sessions:
-                return f"threshold used {old.sessions} times"
+            since = since_threshold(self.trusted, threshold, policy, self.wall, signed_alike=True)
+            if since.days >= policy.threshold_prompt_days:
+                return f"threshold {since.days} days old"
+            if since.sessions >= policy.threshold_prompt_sessions:
+                return f"threshold used {since.sessions} times"
+            if since.medication_changed:
+                return "medication changed since the threshold"
         return ""
 
     def _due(self, given: Prescription, every: list[Sitting], line: str) -> date | None:
