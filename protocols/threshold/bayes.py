@@ -17,8 +17,8 @@ and the lapse rate unknown as well (1.50, 4.6 | 1.57, 6.0).
 
 Of three times 5,000 subjects the posterior median (1.53, 4.56 | 1.53, 5.44) against this mean
 (1.52, 4.57 | 1.56, 5.54): nearer for most and farther for the few, at the 99th percentile of the
-wide spread 8.6 instead of 8.3 (seeds 0.3 apart), mistaken answers 10.7 instead of 10.3.  The few are
-whom a wrong dose hurts.
+wide spread 8.6 instead of 8.3 (seeds 0.3 apart), mistaken answers 10.7 instead of 10.3.  The few
+are whom a wrong dose hurts.
 """
 
 from __future__ import annotations
