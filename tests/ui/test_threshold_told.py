@@ -11,10 +11,11 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from protocols.finding_log import Answered, Decided, Verdict
-from protocols.threshold import Answer
+from protocols.finding_log import Answered, Decided, MethodBegun, Verdict
+from protocols.threshold import Answer, Settings
 from tests.ui.decisions import OFFSCREEN
 from tests.ui.finders import Finder, finding
+from tms_console.clinic.thresholds import thresholds_of
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 
@@ -139,3 +140,34 @@ def test_a_delivering_process_that_freezes_is_told_and_so_is_the_answer_that_it_
         "The answer to stimulus 1, moved, came too late and is not on record.",
     )
     assert any("was ended during the session" in one for one in page._loud)
+
+
+def test_an_accepted_series_that_was_not_recorded_is_recorded_once_afterwards(
+    finder: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a window that died between Accept and its record; the button is pressed twice."""
+    running, page, ready = finder.page.running, finder.page, finder.demo.ready
+    by = Settings(highest_pct_mso=90, most_stimuli=2, first_pct_mso=50)
+    finder.stimulate()
+    finder.answer(Answer.STILL)
+    finder.wait(lambda: finder.screen.can_begin, "the method")
+    running._say(MethodBegun(by))
+    for seen in (Answer.STILL, Answer.MOVED):
+        finder.stimulate()
+        finder.answer(seen)
+    finder.wait(lambda: finder.screen.value is not None, "a value")
+    with monkeypatch.context() as dead:
+        dead.setattr(page, "record", page.look)
+        running.accept()
+        finder.wait(lambda: page.stack.currentWidget() is page.after, "the end")
+        finder.demo.idle()
+    assert page.after.screen_now is not None
+    assert page.after.screen_now.recordable
+    assert "not on record as a threshold yet" in page.after.screen_now.sentences[0]
+    page.record()
+    page.record()
+    finder.demo.idle()
+    finder.wait(lambda: not page.after.screen_now.recordable, "it is on record")
+    with ready.trusting() as trusted:
+        uids = [one.measured.session_uid for one in thresholds_of(trusted, ready.patient_uid)]
+    assert uids.count(page.after.screen_now.session_uid) == 1

@@ -348,7 +348,7 @@ class ThresholdPage(DeliveringPage):
         )
 
     def _not_recorded(self, sentence: str) -> None:
-        self._loud = (*self._loud, f"The threshold is not on record: {sentence}")
+        self._loud = (*self._loud, f"This window put no threshold on record: {sentence}")
         self.look_if_shown()
 
     @Slot()
