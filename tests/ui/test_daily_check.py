@@ -26,6 +26,7 @@ from tms_console.ui.app import Window
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import SessionView
 from tms_console.ui.pages.records import CHECKS, RecordsPage
+from tms_console.ui.pages.today import TodayPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 DAMAGE = ("row 3 missing from index audit_chain",)
@@ -171,6 +172,21 @@ def test_no_page_says_sound_while_the_record_cannot_be_believed(qtbot: QtBot, re
         bridge.go("records")
         settled(qtbot, window)
         assert check.screen.state == "good"  # it was read again, and believed
+        for name in ("today", "records"):
+            page = window.shell._pages[name]
+            assert isinstance(page, TodayPage | RecordsPage)
+            if isinstance(page, RecordsPage):
+                page.show_tab(CHECKS)
+            bridge.go(name)
+            settled(qtbot, window)
+            assert "and is sound." in told(page)
+            page.show_failure("It was not read.")
+            check.changed.emit(check.screen)  # another page read it meanwhile
+            assert "cannot be relied on: It was not read." in told(page)
+            assert "and is sound." not in told(page)
+            page.look()
+            settled(qtbot, window)
+            assert "and is sound." in told(page)
 
 
 def test_damage_is_told_even_if_it_cannot_be_put_on_record(

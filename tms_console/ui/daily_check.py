@@ -146,6 +146,10 @@ class DailyCheck(QObject):
         if sentence != self._known.doubt:
             self._know(doubt=sentence)
 
+    def doubted(self, sentence: str) -> IntegrityScreen:
+        """Return how the record stands for a page that could not read or believe it."""
+        return integrity_screen(replace(self._known, doubt=sentence))
+
     def _know(self, **changed: object) -> None:
         self._known = replace(self._known, **changed)  # type: ignore[arg-type]
         screen = integrity_screen(self._known)
