@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +83,8 @@ class Studio:
         """Wait for something."""
         waited_ms = 0
         while not true():
-            QTest.qWait(STEP_MS)
+            QTest.qWait(1)  # it holds the interpreter, and what is waited for may be a thread
+            time.sleep(STEP_MS / 1000)
             waited_ms += STEP_MS
             if waited_ms > PATIENCE_MS:
                 raise TimeoutError(what or "it did not happen")

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.delivery.treatments import Ready, make_ready
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS
+from tms_console.accounts.errors import NotTrusted
 from tms_console.delivery.order import EmulatorOrder
 from tms_console.demonstration import Demonstration
 from tms_console.records.database import Database, check_integrity
@@ -25,6 +26,7 @@ from tms_console.ui.app import Window
 from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import SessionView
 from tms_console.ui.pages.records import CHECKS, RecordsPage
+from tms_console.ui.pages.today import TodayPage
 
 pytestmark = pytest.mark.qt_log_ignore(OFFSCREEN)
 DAMAGE = ("row 3 missing from index audit_chain",)
@@ -147,6 +149,44 @@ def test_today_and_records_say_one_thing_the_worse_one(qtbot: QtBot, ready: Read
             settled(qtbot, window)
             assert "and is sound." not in told(shell)
             assert "✕ File damaged, found" in told(shell)
+
+
+def test_no_page_says_sound_while_the_record_cannot_be_believed(qtbot: QtBot, ready: Ready) -> None:
+    """A page told in red that the chain was cut, and in green above it that the file was sound."""
+
+    def cut(_trusted: object, _wall: str) -> None:
+        raise NotTrusted("head", "The record ends too early.")
+
+    with window_of(ready) as window:
+        bridge, check = window.bridge, window.bridge.daily_check
+        bridge.set_login(ready.technician)
+        qtbot.waitUntil(lambda: check.screen.state == "good", timeout=PATIENCE_MS)
+        bridge.go("today")
+        settled(qtbot, window)
+        sentences: list[str] = []
+        bridge.read(check, cut, lambda _none: None, sentences.append)
+        settled(qtbot, window)
+        assert sentences == ["The record ends too early."]
+        assert "The record cannot be relied on: The record ends too early." in told(window.shell)
+        assert "and is sound." not in told(window.shell)
+        bridge.go("records")
+        settled(qtbot, window)
+        assert check.screen.state == "good"  # it was read again, and believed
+        for name in ("today", "records"):
+            page = window.shell._pages[name]
+            assert isinstance(page, TodayPage | RecordsPage)
+            if isinstance(page, RecordsPage):
+                page.show_tab(CHECKS)
+            bridge.go(name)
+            settled(qtbot, window)
+            assert "and is sound." in told(page)
+            page.show_failure("It was not read.")
+            check.changed.emit(check.screen)  # another page read it meanwhile
+            assert "cannot be relied on: It was not read." in told(page)
+            assert "and is sound." not in told(page)
+            page.look()
+            settled(qtbot, window)
+            assert "and is sound." in told(page)
 
 
 def test_damage_is_told_even_if_it_cannot_be_put_on_record(

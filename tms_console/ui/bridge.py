@@ -211,13 +211,29 @@ class Bridge(QObject):
             then: Gets what was built.
             failed: Gets a sentence instead; the window's own message if None.
         """
-        station = self.station
+        station, tell = self.station, self._failed(failed)
 
         def work() -> _T:
             with station.trusting() as trusted:
                 return build(trusted, station.wall())
 
-        self.worker.run(owner, work, then, self._failed(failed))
+        def believed(result: _T) -> None:
+            self.daily_check.take_doubt("")
+            then(result)
+
+        def doubted(error: Exception) -> None:
+            self._look_at_doubt(error)
+            tell(error)
+
+        self.worker.run(owner, work, believed, doubted)
+
+    def _look_at_doubt(self, error: Exception) -> None:
+        """No page says that the record is sound while it cannot be read or believed."""
+        from tms_console.accounts.errors import NotTrusted  # noqa: PLC0415 - start-up
+        from tms_console.records.errors import RecordsError  # noqa: PLC0415
+
+        if isinstance(error, NotTrusted | RecordsError):
+            self.daily_check.take_doubt(str(error))
 
     def act(
         self,

@@ -134,16 +134,21 @@ class DailyCheck(QObject):
     # What else is known
 
     def take_noted(self, noted: Noted) -> None:
-        """The record was read and believed: what it says of its own file."""
-        self._know(noted=noted, doubt="")
+        """What the record says of its own file."""
+        self._know(noted=noted)
 
     def take_verified(self, verified: Verified) -> None:
         """The whole record was verified."""
         self._know(verified=verified)
 
     def take_doubt(self, sentence: str) -> None:
-        """The record could not be read or believed just now."""
-        self._know(doubt=sentence)
+        """Why the record cannot be read or believed just now, "" if it can."""
+        if sentence != self._known.doubt:
+            self._know(doubt=sentence)
+
+    def doubted(self, sentence: str) -> IntegrityScreen:
+        """Return how the record stands for a page that could not read or believe it."""
+        return integrity_screen(replace(self._known, doubt=sentence))
 
     def _know(self, **changed: object) -> None:
         self._known = replace(self._known, **changed)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ class FindingBeforePart(TwoSteps):
         super().__init__("Before the search", "What is looked for", parent)
         self.screen_now: FindingBefore | None = None
         titles = QVBoxLayout()
+        titles.setSpacing(1)
         self.title = words("Find the motor threshold", "title")
         self.bounds = words("", "muted")
         titles.addWidget(self.title)

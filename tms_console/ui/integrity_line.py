@@ -17,7 +17,7 @@ class IntegrityLine(QWidget):
 
     def __init__(self, check: DailyCheck, parent: QWidget, *, always: bool = False) -> None:
         super().__init__(parent)
-        self._always = always
+        self._always, self._check, self._doubt = always, check, ""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         self.text = words("", "small")
@@ -30,9 +30,17 @@ class IntegrityLine(QWidget):
         check.changed.connect(self.show_screen)
         self.show_screen(check.screen)
 
+    def take_doubt(self, sentence: str) -> None:
+        """Why the page cannot show the record, "" if it can: no green stands beside that."""
+        if sentence != self._doubt:
+            self._doubt = sentence
+            self.show_screen(self._check.screen)
+
     @Slot(object)
     def show_screen(self, screen: IntegrityScreen) -> None:
         """Display this in place of the last."""
+        if self._doubt:
+            screen = self._check.doubted(self._doubt)
         self.text.setText(screen.text)
         set_state(self.text, screen.state)
         self.bar.setVisible(screen.busy)

@@ -25,10 +25,7 @@ from protocols.finding_log import (
     entry_words,
 )
 from protocols.threshold import METHODS, Answer, Standing
-from tms_console.accounts.roles import Permission
-from tms_console.clinic.adverse_event import AdverseEvent, What
-from tms_console.clinic.adverse_events import adverse_event_record
-from tms_console.clinic.entries import Made
+from tms_console.clinic.adverse_event import What
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
 from tms_console.delivery.pipe import NotTaken
 from tms_console.records.values import new_uid
@@ -38,6 +35,7 @@ from tms_console.screens.treat_during import heard_words
 from tms_console.screens.treat_event import SEIZURE_TAP, SEVERE
 from tms_console.ui.bridge import Bridge
 from tms_console.ui.finding_during import FindingDuring
+from tms_console.ui.in_session import SessionClock, stamp
 from tms_console.ui.link import SessionView
 from tms_console.ui.made_up_patient import seen_after
 
@@ -71,7 +69,7 @@ class RunningFinding(QObject):
         self.screen_now: FindingScreen | None = None
         self._computing = bridge.computing
         self._view = SessionView()
-        self._anchor_ns = (0, 0)
+        self._clock = SessionClock()
         self._wanted = 0
         self._set = 0
         self._ordered: tuple[int, int] = (0, 0)
@@ -156,15 +154,14 @@ class RunningFinding(QObject):
         first = FIRST_PCT_MSO if of.last_value is None else round(of.last_value * 1.1)
         self._wanted, self._set, self._ordered = min(first, highest), 0, (0, 0)
         self._last_order, self._apart = (0, 0), False
-        self._anchor_ns = (0, time.perf_counter_ns())
+        self._clock.begin()
         self.part.begin(str(of.aim), METHODS[of.method].title)
         self.show_words()
 
     def show_view(self, view: SessionView, *, shown: bool) -> None:
         """Take the newest view."""
         snapshot = view.snapshot
-        if snapshot is not None and snapshot is not self._view.snapshot:
-            self._anchor_ns = (snapshot.at_ns, time.perf_counter_ns())
+        self._clock.take(snapshot)
         self._view = view
         if snapshot is not None and snapshot.state == "paused":
             self._take_given(snapshot.train - 1)
@@ -212,11 +209,6 @@ class RunningFinding(QObject):
             self._set = wanted
             self._bridge.link.set_intensity(wanted, 1)
 
-    def now_ns(self) -> int:
-        """Return now, from the session's origin: the newest snapshot, and the clock since."""
-        at_ns, seen_ns = self._anchor_ns
-        return at_ns + time.perf_counter_ns() - seen_ns
-
     @Slot()
     def show_words(self) -> None:
         """Show this moment."""
@@ -227,13 +219,13 @@ class RunningFinding(QObject):
             snapshot,
             self.log,
             self.standing,
-            self.now_ns(),
+            self._clock.now_ns,
             self._wanted,
             self._ordered[0],
             self._apart,
         )
         self.screen_now = finding_screen(of, now)
-        self.part.show_screen(self.screen_now, heard_words(snapshot, self.now_ns()))
+        self.part.show_screen(self.screen_now, heard_words(snapshot, self._clock.now_ns))
         self.part.show_curve(self.standing, self.log.series)
 
     # What is pressed
@@ -311,20 +303,11 @@ class RunningFinding(QObject):
     @Slot()
     def seizure(self) -> None:
         """Stop, put it on record and the patient on hold."""
-        login, of = self._bridge.login, self.of
         self._bridge.link.stop("Seizure was pressed")
-        if login is None or of is None or not self._bridge.may(Permission.RECORD_ADVERSE_EVENT):
+        of, uid = self.of, self._view.session_uid or None
+        event = (What.SEIZURE, SEVERE, SEIZURE_TAP)
+        if of is None or stamp(self._bridge, of.patient_uid, uid, event) is None:
             return
-        station = self._bridge.station
-        event = AdverseEvent(
-            of.patient_uid,
-            What.SEIZURE,
-            SEVERE,
-            station.wall(),
-            description=SEIZURE_TAP,
-            session_uid=self._view.session_uid or None,
-        )
-        self._bridge.link.put_adverse_event(adverse_event_record(event, Made.now(station, login)))
         self.part.tell(
             "Stopped; the seizure is on record. Complete it in Patients, Adverse events."
         )

@@ -5,17 +5,13 @@ Its timers run only while somebody looks.  STOP waits for none of it.
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, tzinfo
 from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from tms_console.accounts.roles import Permission
-from tms_console.clinic.adverse_event import AdverseEvent, What
-from tms_console.clinic.adverse_events import adverse_event_record
-from tms_console.clinic.entries import Made
+from tms_console.clinic.adverse_event import What
 from tms_console.records.live import new_pulses
 from tms_console.records.operations import EventKind
 from tms_console.screens.treat_after import COMFORT
@@ -23,6 +19,7 @@ from tms_console.screens.treat_during import DuringScreen, Moment, Running, duri
 from tms_console.screens.treat_event import MILD, ONE_TAP, SEIZURE_TAP, SEVERE
 from tms_console.screens.treat_live import Live, follow, raster
 from tms_console.ui.bridge import Bridge
+from tms_console.ui.in_session import SessionClock, stamp
 from tms_console.ui.link import SessionView
 from tms_console.ui.treat_during import ASKED_TO_STOP, DuringPart
 
@@ -51,7 +48,7 @@ class RunningSession(QObject):
         self.stamped: tuple[str, str | None, str] | None = None
         self._view = SessionView()
         self._zone: tzinfo | None = None
-        self._anchor_ns = (0, 0)
+        self._clock = SessionClock()
         self._wanted: list[int] = []
         self._coil_before_c: int | None = None
         self._paused_ns: int | None = None
@@ -92,15 +89,14 @@ class RunningSession(QObject):
         self._coil_before_c = self._paused_ns = None
         self._live = Live()
         self._due = of.due_ns
-        self._anchor_ns = (0, time.perf_counter_ns())
+        self._clock.begin()
         self.part.begin()
         self.show_words()
 
     def show_view(self, view: SessionView, *, shown: bool) -> None:
         """Take the newest view."""
         snapshot = view.snapshot
-        if snapshot is not None and snapshot is not self._view.snapshot:
-            self._anchor_ns = (snapshot.at_ns, time.perf_counter_ns())
+        if self._clock.take(snapshot) and snapshot is not None:
             if self.of is not None:
                 self._due = self.of.due_now(snapshot)
             if self._coil_before_c is None:
@@ -132,11 +128,6 @@ class RunningSession(QObject):
         told = f"Typed as a note when the session ended, and not on record: \u201c{text}\u201d."
         return (told,) if text else ()
 
-    def now_ns(self) -> int:
-        """Return now, from the session's origin: the newest snapshot, and the clock since."""
-        at_ns, seen_ns = self._anchor_ns
-        return at_ns + time.perf_counter_ns() - seen_ns
-
     @Slot()
     def show_frame(self) -> None:
         """Show a frame of the live plot."""
@@ -144,7 +135,7 @@ class RunningSession(QObject):
         if snapshot is None or not self.part.isVisible():
             return
         holds = snapshot.state == "paused"
-        self.part.show_raster(raster(self._live, self._due, self.now_ns(), holds=holds))
+        self.part.show_raster(raster(self._live, self._due, self._clock.now_ns, holds=holds))
 
     @Slot()
     def show_words(self) -> None:
@@ -158,7 +149,7 @@ class RunningSession(QObject):
             seen = self._live.drawn_ns
             self._paused_ns = int(seen[-1]) if seen.size else snapshot.at_ns
         moment = Moment(
-            self.now_ns(),
+            self._clock.now_ns,
             datetime.now(self._zone).astimezone(self._zone),
             tuple(self._wanted),
             self._coil_before_c,
@@ -205,7 +196,7 @@ class RunningSession(QObject):
             "Train": shown.train,
         }
         if self._live.drawn_ns.size:
-            ago_s = (self.now_ns() - int(self._live.drawn_ns[-1])) / 1e9
+            ago_s = (self._clock.now_ns - int(self._live.drawn_ns[-1])) / 1e9
             told["Last pulse"] = f"{max(0.0, ago_s):.0f} s before"
         return told
 
@@ -233,18 +224,11 @@ class RunningSession(QObject):
             self._said(f"{what}, mild: on record")
 
     def _put(self, what: What, severity: int, told: str) -> tuple[str, str | None, str] | None:
-        login, of = self._bridge.login, self.of
-        if login is None or of is None or not self._bridge.may(Permission.RECORD_ADVERSE_EVENT):
+        of = self.of
+        if of is None:
             return None
-        login.touch()
-        station, session_uid = self._bridge.station, self._view.session_uid or None
-        onset = station.wall()
-        event = AdverseEvent(
-            of.patient_uid, what, severity, onset, description=told, session_uid=session_uid
-        )
-        record = adverse_event_record(event, Made.now(station, login))
-        self._bridge.link.put_adverse_event(record)
-        return record.uid, session_uid, onset
+        uid = self._view.session_uid or None
+        return stamp(self._bridge, of.patient_uid, uid, (what, severity, told))
 
     @Slot(str)
     def put_note(self, text: str) -> None:

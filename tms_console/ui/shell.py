@@ -328,7 +328,6 @@ class Shell(QMainWindow):
         from tms_console.screens.shell import RecordFact  # noqa: PLC0415 - start-up
 
         self._facts = (RecordFact(sentence, "bad"),)
-        self._bridge.daily_check.take_doubt(sentence)
         self.show_facts()
 
     def show_facts(self) -> None:

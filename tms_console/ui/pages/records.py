@@ -182,6 +182,7 @@ class RecordsPage(Page):
     def look(self) -> None:
         """Read what the tab in view shows."""
         fill(self.failure, [])
+        self.checks.integrity.take_doubt("")
         if self._tab == SESSIONS:
             self._read_sessions()
         elif self._tab == AUDIT:
@@ -284,6 +285,7 @@ class RecordsPage(Page):
         """Say that the record cannot be shown, and what to do."""
         text = f"{sentence} Nothing was changed. Verify the record, and treat nobody meanwhile."
         fill(self.failure, [Finding(text, "bad")])
+        self.checks.integrity.take_doubt(sentence)
 
     @Slot()
     def _show_theme(self) -> None:

@@ -104,6 +104,7 @@ class TodayPage(Page):
     @Slot(object)
     def show_screen(self, screen: TodayScreen) -> None:
         """Display this in place of the last; what is the same stays as it is."""
+        self.integrity.take_doubt("")
         if screen == self._shown:
             return
         self._shown = screen
@@ -126,6 +127,7 @@ class TodayPage(Page):
     def show_failure(self, sentence: str) -> None:
         """Say that the day cannot be shown, and what to do."""
         self._shown = None
+        self.integrity.take_doubt(sentence)
         fill(self.counters, [])
         again = button("Try again", self.look, "primary")
         text = f"{sentence} Nothing was changed. Treat nobody from memory: read the record first."
