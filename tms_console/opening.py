@@ -143,6 +143,7 @@ class Opening:
         self._window: Window | None = None
         self._pieces: Pieces | None = None
         self._wrong: Exception | None = None
+        self._over = False
 
     def begin(self) -> None:
         """Show the login page and go on with the rest while it is there."""
@@ -167,6 +168,7 @@ class Opening:
             RecordsError: The database cannot be used.
         """
         status = self._qt.exec()
+        self._over = True  # what was still being fetched may come yet
         if self._pieces is not None:
             self._pieces.stop()
         if self._window is not None:
@@ -192,7 +194,9 @@ class Opening:
         )
 
     def _complete(self, window: Window, station: Station) -> None:
-        """Build the pages in pieces and let people in."""
+        """Build the pages in pieces and let people in, unless the window was closed meanwhile."""
+        if self._over:
+            return
         from tms_console.delivery.order import EmulatorOrder  # noqa: PLC0415 - start-up
         from tms_console.ui.bridge import ChosenDevice  # noqa: PLC0415
         from tms_console.ui.pieces import Pieces  # noqa: PLC0415
