@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from tms_console.accounts.book import Book
@@ -35,8 +36,17 @@ class On(Generic[_Read]):
 
 
 @dataclass(frozen=True, slots=True)
+class _Approved:
+    """An approval of one version: its place in the chain, the version's number and uid."""
+
+    seq: int
+    version: int
+    uid: str
+
+
+@dataclass(frozen=True)
 class Signatures:
-    """Everything signed that a session can rest on.
+    """Everything signed that a session can rest on, looked up without going through all of it.
 
     Attributes:
         book: The enrolments.
@@ -51,6 +61,36 @@ class Signatures:
     restores: tuple[StoredRecord, ...]
     signed: tuple[On[Signed], ...]
     orders: Mapping[str, On[StartOrder]]
+
+    @cached_property
+    def of_subject(self) -> Mapping[str, tuple[Signed, ...]]:
+        """Every signature by what it signs, in order of the chain."""
+        found: dict[str, list[Signed]] = {}
+        for one in self.signed:
+            found.setdefault(one.read.subject_uid, []).append(one.read)
+        return {uid: tuple(several) for uid, several in found.items()}
+
+    @cached_property
+    def _approved(self) -> Mapping[object, tuple[_Approved, ...]]:
+        found: dict[object, list[_Approved]] = {}
+        for one in self.signed:
+            authority = self.authorities.get(one.read.subject_uid)
+            if authority is None or one.read.meaning not in _APPROVE:
+                continue
+            version = authority.member("version")
+            if isinstance(version, int):
+                approved = _Approved(one.read.seq, version, authority.uid)
+                found.setdefault(_family(authority), []).append(approved)
+        return {family: tuple(several) for family, several in found.items()}
+
+    def approved_beside(self, authority: StoredRecord) -> tuple[_Approved, ...]:
+        """Return every approval of a version of the same thing, in order of the chain."""
+        return self._approved.get(_family(authority), ())
+
+
+def _family(authority: StoredRecord) -> object:
+    """Return what all versions of one prescription, or of the policy, have in common."""
+    return authority.kind, authority.member("prescription_uid")
 
 
 def unbound(session: OldSession, record: Signatures) -> Iterator[str]:
@@ -77,11 +117,9 @@ def _approval(session: OldSession, record: Signatures, authority: StoredRecord) 
     """Whether the approval stood when the session began."""
     name = f"{authority.kind} {authority.uid}"
     decisions = [
-        one.read
-        for one in record.signed
-        if one.read.subject_uid == authority.uid
-        and one.read.meaning in _DECIDE
-        and one.read.seq < session.seq
+        one
+        for one in record.of_subject.get(authority.uid, ())
+        if one.meaning in _DECIDE and one.seq < session.seq
     ]
     if not decisions:
         yield f"{name} was not approved when it began"
@@ -107,21 +145,12 @@ def _deactivated(book: Book, user_uid: str, seq: int) -> bool:
 
 def _superseding(record: Signatures, authority: StoredRecord, seq: int) -> str:
     """Return the uid of a later version that was approved before a place, "" if there is none."""
-    version = authority.values.get("version")
-    family = authority.values.get("prescription_uid")
-    for one in record.signed:
-        other = record.authorities.get(one.read.subject_uid)
-        if other is None or one.read.meaning not in _APPROVE or one.read.seq > seq:
-            continue
-        number = other.values.get("version")
-        if (
-            other.kind is authority.kind
-            and other.values.get("prescription_uid") == family
-            and isinstance(number, int)
-            and isinstance(version, int)
-            and number > version
-        ):
-            return other.uid
+    version = authority.member("version")
+    if not isinstance(version, int):
+        return ""
+    for one in record.approved_beside(authority):
+        if one.seq <= seq and one.version > version:
+            return one.uid
     return ""
 
 
@@ -134,11 +163,9 @@ def _restored(
         return
     newest = restores[-1]
     said = [
-        one.read
-        for one in record.signed
-        if one.read.meaning is Meaning.STILL_IN_FORCE
-        and one.read.subject_uid == newest.uid
-        and one.read.seq < session.seq
+        one
+        for one in record.of_subject.get(newest.uid, ())
+        if one.meaning is Meaning.STILL_IN_FORCE and one.seq < session.seq
     ]
     if not said:
         yield f"no physician had signed what was still in force after restore {newest.uid}"
@@ -167,6 +194,6 @@ def _order(session: OldSession, record: Signatures, authority: StoredRecord) -> 
     for member, value in stated.items():
         if session.begun.get(member) != value:
             yield f"its {member} is {session.begun.get(member)!r}, and {name} says {value!r}"
-    patient = authority.values.get("patient_uid")
+    patient = authority.member("patient_uid")
     if patient is not None and patient != ordered.patient_uid:
         yield f"{name} is for patient {ordered.patient_uid}, and {authority.uid} for {patient}"
