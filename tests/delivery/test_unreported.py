@@ -26,6 +26,8 @@ from tms_console.delivery.unreported import (
     judge,
     vouched_while_running,
 )
+from tms_console.records.database import open_database
+from tms_console.records.queries import summarise_session
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -184,6 +186,8 @@ def test_a_protocol_of_the_library_is_given_with_what_can_be_known(
     assert len(done.pulses) == made.pulses == len(done.emulator.fired)
     kind = "acknowledged" if protocol == "lf1-right" else "inferred"
     assert done.claims == {("delivered", kind)}
+    lasted_s = summarise_session(open_database(done.database), done.result.session_uid).duration_s
+    assert lasted_s == pytest.approx(float(made.schedule().duration_s), abs=0.02)
     require_honest(done)
 
 
