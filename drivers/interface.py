@@ -267,12 +267,15 @@ class DeviceNotice:
         kind: What it is about.
         sentence: It in words, with numbers and units.
         status: The state the message shows, where it shows one.
+        pulses: It shows that somebody else had so many pulses given, at least, and no report of
+            them comes.
     """
 
     at_ns: int
     kind: NoticeKind
     sentence: str
     status: DeviceStatus | None = None
+    pulses: int = 0
 
 
 DeviceEvent = PulseReport | TrainRunning | TrainEnded | DeviceNotice

@@ -313,6 +313,9 @@ class RapidStimulator(MagstimStimulator):
             self._busy_until_ns = commanded_ns + nominal_ns + BUSY_AFTER_NS
             self._energy.note(commanded_ns, settings.train, settings.intensity_pct_mso)
 
+    def _given_by_others(self, until_ns: int) -> None:
+        self._energy.forget(until_ns)
+
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Start the train once and see that it runs; see `Stimulator.start_train`."""
         receipt = super().start_train(not_after_ns, due_ns)

@@ -307,6 +307,9 @@ def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, ho
     done = run.run()
     assert done.state == "failed"
     assert "gives a train that was not started here" in done.result.reason
+    assert [(one.outcome, one.evidence, one.number) for one in done.pulses[10:]] == [
+        ("unplanned", "inferred", 31)
+    ]
     assert len(done.frames_sent(FIRE.frame)) == 1
     assert not done.emulator.state().armed
 
@@ -333,6 +336,8 @@ def test_a_unit_that_charges_unasked_is_given_nothing_more(
     assert "nothing was commanded" in done.result.reason
     assert len(done.frames_sent(FIRE.frame)) == done.count("delivered") < 4
     assert len(done.emulator.fired) == done.count("delivered") + 1
+    assert done.count("unplanned") == 1
+    assert done.claims >= {("unplanned", "inferred")}
 
 
 PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))
