@@ -110,6 +110,8 @@ class Capabilities:
         sequence_refusal: Says why trains cannot follow each other as planned and how they could, or
             None.  Each train by itself is asked of `refusal`.
         witness: What sees every pulse on its trigger output, "" if nothing does.
+        not_before_ns: Nothing may be set off before, on the clock that it was opened with.
+        why_not_before: Why, in a sentence; "" if it may be used at once.
     """
 
     identity: DeviceIdentity
@@ -128,6 +130,8 @@ class Capabilities:
         default=_any_sequence, repr=False, compare=False
     )
     witness: str = ""
+    not_before_ns: int = 0
+    why_not_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +267,15 @@ class DeviceNotice:
         kind: What it is about.
         sentence: It in words, with numbers and units.
         status: The state the message shows, where it shows one.
+        pulses: It shows that somebody else had so many pulses given, at least, and no report of
+            them comes.
     """
 
     at_ns: int
     kind: NoticeKind
     sentence: str
     status: DeviceStatus | None = None
+    pulses: int = 0
 
 
 DeviceEvent = PulseReport | TrainRunning | TrainEnded | DeviceNotice

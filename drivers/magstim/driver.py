@@ -172,6 +172,10 @@ class MagstimStimulator(ABC):
     def _given(self, commanded_ns: int, *, train: bool) -> None:
         """Remember that a stimulus was commanded, for what must come between two."""
 
+    @abstractmethod
+    def _given_by_others(self, until_ns: int) -> None:
+        """Remember that nobody here knows what the unit gave up to then."""
+
     # What it is -----------------------------------------------------------------------------
 
     @property
@@ -227,6 +231,7 @@ class MagstimStimulator(ABC):
                 "%MSO on the unit"
             )
             self._power_set = standing.power_pct_mso
+            self._was_ready = False  # that makes it charge too
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
         if self._train_ends_ns is not None:  # after that: such a train is not the one that was set
             if standing.running:
@@ -246,27 +251,39 @@ class MagstimStimulator(ABC):
         """Note what shows that somebody else set the unit off: foot switch, trigger input, panel.
 
         A train shows for at least its lock-out of 0.5 s, longer than two looks are apart; a single
-        pulse only if a look falls into the time in which the unit charges again.
+        pulse only if a look falls into the time in which the unit charges again.  Before anything
+        was set nothing is noted: what runs then was begun before the unit was opened.
         """
+        late = self._talk.asked_ns > self._busy_until_ns
         if not self._armed:
+            configured = standing.rapid is not None and self._power_set is not None
+            if configured and standing.running and late:
+                self._note_train(now_ns)
             return
         ready = Instrument.READY in standing.instrument
         over = self._train_ends_ns is None  # ours; what runs then is another
-        late = self._talk.asked_ns > self._busy_until_ns
         if (standing.running and over) or (standing.waiting and late):
-            if not self._uncommanded:
-                self._uncommanded = "the unit gives a train that was not started here"
-                notice = DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, self._uncommanded)
-                self._talk.events.append(notice)
+            self._note_train(now_ns)
         elif over and not standing.waiting:
             self._busy_until_ns = min(self._busy_until_ns, now_ns)
-        if self._was_ready and not ready and Instrument.ARMED in standing.instrument:
+        charges = not ready and Instrument.ARMED in standing.instrument
+        if self._was_ready and charges and not (standing.running or standing.waiting):
             words = (
                 "the unit charges and nothing was commanded: a foot switch or its trigger input "
                 "may have set it off"
             )
-            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, words))
+            notice = DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, words, pulses=1)
+            self._talk.events.append(notice)
         self._was_ready = ready
+
+    def _note_train(self, now_ns: int) -> None:
+        """Note, once, a train that was not started here; it gave one pulse at least."""
+        self._given_by_others(now_ns)
+        if not self._uncommanded:
+            self._uncommanded = "the unit gives a train that was not started here"
+            words = self._uncommanded
+            notice = DeviceNotice(now_ns, NoticeKind.UNCOMMANDED, words, pulses=1)
+            self._talk.events.append(notice)
 
     # Arming -----------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ MINUTE_J = SUPPLY_W * MINUTE_S
 """63,000 J in any minute."""
 LEAST_WAIT_S = Fraction(1, 2)
 CONTINUOUS_PULSES = 6000
+FORGOTTEN_NS = MINUTE_S * 10**9
+"""What was given longer ago neither counts nor is waited for."""
 
 PUBLISHED_J = {
     50: Fraction(63),
@@ -65,11 +67,25 @@ class _Given:
 
 
 class EnergyAccount:
-    """What was given, and when the next train may begin."""
+    """What was given, and when the next train may begin.
+
+    Attributes:
+        known_from_ns: Nothing may be given before, because what was given in the minute before is
+            not known; None if everything is.
+    """
 
     def __init__(self) -> None:
         self._given: deque[_Given] = deque()
         self._free_ns: int | None = None
+        self.known_from_ns: int | None = None
+
+    def forget(self, until_ns: int) -> None:
+        """Take it that as much as the rules allow was given up to then, by whomever.
+
+        A minute later none of it counts, and no wait is longer: a minute's whole 63,000 J in one
+        train at the power P owe 60 s - 63,000 J / P.
+        """
+        self.known_from_ns = max(self.known_from_ns or 0, until_ns + FORGOTTEN_NS)
 
     def note(self, begun_ns: int, train: Train, pct_mso: int) -> None:
         """Note a train that was started, as if all of it had been given."""
@@ -89,7 +105,7 @@ class EnergyAccount:
         The wait after the last train has passed by then, and no minute that ends with the new
         train holds more than 63,000 J.
         """
-        begin_ns = max(now_ns, self._free_ns if self._free_ns is not None else now_ns)
+        begin_ns = max(now_ns, self._free_ns or now_ns, self.known_from_ns or now_ns)
         energy_j = train.pulses * pulse_energy_j(pct_mso)
         length_ns = round(train.nominal_s * 10**9)
         while self._given and self._given[0].ended_ns < now_ns - MINUTE_S * 10**9:

@@ -50,6 +50,11 @@ PULSE_MARGIN_NS = 100 * MILLISECOND
 FIRST_DURATION_TENTHS = 10
 """What takes a unit from single pulses to trains (stimulators.md 1.8)."""
 SETTLE_EVERY_NS = 50 * MILLISECOND
+WHY_NOT_BEFORE = (
+    "What this stimulator gave in the minute before it was opened is not known; its supply could "
+    "be overloaded."
+)
+"""Other programs, its own front and the sessions before may have given trains (1.9)."""
 
 
 class RapidStimulator(MagstimStimulator):
@@ -105,6 +110,7 @@ class RapidStimulator(MagstimStimulator):
         self._unit = RapidUnit(self._model, self._mains, self._talk.dialect)
         self._version = version.text
         standing = self._look()
+        self._energy.forget(self._clock.now_ns())
         unit = self._unit
 
         def refusal(train: Train, intensity_pct_mso: int) -> str | None:
@@ -123,6 +129,8 @@ class RapidStimulator(MagstimStimulator):
             refusal=refusal,
             names_coil=False,
             sequence_refusal=lambda trains: why_not_in_sequence(unit, trains),
+            not_before_ns=self._energy.known_from_ns or 0,
+            why_not_before=WHY_NOT_BEFORE,
         )
 
     def _dialect_of(self, version: Version) -> Dialect:
@@ -270,6 +278,13 @@ class RapidStimulator(MagstimStimulator):
         if settings is None or (settings.timing is TrainTiming.DEVICE) != train:
             is_set = "trains" if not train else "single pulses, or to nothing that was read back"
             return f"nothing was sent: the unit is set to {is_set}"
+        known_ns = self._energy.known_from_ns or 0
+        if at_ns < known_ns:
+            wait_s = (known_ns - at_ns) / 1e9
+            return (
+                "nothing was sent: what the unit gave in the minute before is not known, and its "
+                f"supply could be overloaded; the shortest wait is {wait_s:.2f} s more"
+            )
         if not train:
             least_ns = LOST_PULSE_NS + PULSE_MARGIN_NS
             if self._last_pulse_ns is not None and at_ns - self._last_pulse_ns < least_ns:
@@ -297,6 +312,9 @@ class RapidStimulator(MagstimStimulator):
             nominal_ns = round(settings.train.nominal_s * 10**9)
             self._busy_until_ns = commanded_ns + nominal_ns + BUSY_AFTER_NS
             self._energy.note(commanded_ns, settings.train, settings.intensity_pct_mso)
+
+    def _given_by_others(self, until_ns: int) -> None:
+        self._energy.forget(until_ns)
 
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Start the train once and see that it runs; see `Stimulator.start_train`."""

@@ -170,6 +170,9 @@ class SingleStimulator(MagstimStimulator):
     def _given(self, commanded_ns: int, *, train: bool) -> None:
         """The unit itself refuses until it is recharged."""
 
+    def _given_by_others(self, until_ns: int) -> None:
+        """No rule of a minute binds it."""
+
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
         """Give the pair once; see `Stimulator.start_train`.
 

@@ -177,6 +177,8 @@ class WitnessedStimulator:
         for event in self._stimulator.poll(until_ns):
             if isinstance(event, PulseReport):
                 self._unmatched.append(event)
+            elif isinstance(event, DeviceNotice) and event.pulses:
+                self._events.append(replace(event, pulses=0))  # they are witnessed one by one
             else:
                 self._events.append(event)
         self._hear()

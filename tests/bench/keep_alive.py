@@ -50,7 +50,7 @@ def measure_keep_alive(seconds: int, folder: Path) -> Iterator[Finding]:
             stack.enter_context(_busy_here())
             device = PortOrder(driver="super-rapid2", port=port)
             delivered.start(plain_trains(trains, PERIOD_S), path, device)
-            over = delivered.over(trains * PERIOD_S + 60)
+            over = delivered.over(trains * PERIOD_S + 120)
             ended = emulator.poll()
     except (NoSession, TimeoutError, OSError) as error:
         yield NotMeasured(GROUP, str(error))

@@ -46,6 +46,7 @@ class MagstimRehearsal:
         database: Where it is recorded.
         variant: Which emulated device.
         options: How it is built, None for as its name says.
+        unit: The emulated device itself, None for a new one.
         faults: What goes wrong.
         controls: Where orders arrive.
         publish: Sees every snapshot.
@@ -59,6 +60,7 @@ class MagstimRehearsal:
     database: Path
     variant: str = "rapid2"
     options: Options | None = None
+    unit: MagstimEmulator | None = None
     faults: Sequence[str] = ()
     controls: Controls = field(default_factory=Controls)
     publish: Callable[[Snapshot], None] = lambda _: None
@@ -93,7 +95,7 @@ class MagstimRehearsal:
         self, name: str, *, seed: int = 0, faults: Sequence[Fault] = (), pulse_log: None = None
     ) -> MagstimEmulator:
         assert (name, seed, pulse_log) == (self.variant, 0, None)
-        self._emulator = MagstimEmulator(self.options or VARIANTS[name], faults)
+        self._emulator = self.unit or MagstimEmulator(self.options or VARIANTS[name], faults)
         return self._emulator
 
     def _join(self, device: MagstimEmulator, clock: Clock) -> MemoryLink:

@@ -26,6 +26,8 @@ from tms_console.delivery.unreported import (
     judge,
     vouched_while_running,
 )
+from tms_console.records.database import open_database
+from tms_console.records.queries import summarise_session
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -184,6 +186,8 @@ def test_a_protocol_of_the_library_is_given_with_what_can_be_known(
     assert len(done.pulses) == made.pulses == len(done.emulator.fired)
     kind = "acknowledged" if protocol == "lf1-right" else "inferred"
     assert done.claims == {("delivered", kind)}
+    lasted_s = summarise_session(open_database(done.database), done.result.session_uid).duration_s
+    assert lasted_s == pytest.approx(float(made.schedule().duration_s), abs=0.02)
     require_honest(done)
 
 
@@ -303,6 +307,9 @@ def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, ho
     done = run.run()
     assert done.state == "failed"
     assert "gives a train that was not started here" in done.result.reason
+    assert [(one.outcome, one.evidence, one.number) for one in done.pulses[10:]] == [
+        ("unplanned", "inferred", 31)
+    ]
     assert len(done.frames_sent(FIRE.frame)) == 1
     assert not done.emulator.state().armed
 
@@ -329,6 +336,8 @@ def test_a_unit_that_charges_unasked_is_given_nothing_more(
     assert "nothing was commanded" in done.result.reason
     assert len(done.frames_sent(FIRE.frame)) == done.count("delivered") < 4
     assert len(done.emulator.fired) == done.count("delivered") + 1
+    assert done.count("unplanned") == 1
+    assert done.claims >= {("unplanned", "inferred")}
 
 
 PAIR = Train(1, Fraction(2), Burst(2, Fraction(100)))

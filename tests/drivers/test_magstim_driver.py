@@ -93,6 +93,19 @@ class Desk:
 # Keep-alive -----------------------------------------------------------------------------------
 
 
+def test_a_train_of_a_unit_that_was_armed_elsewhere_is_noted_as_somebody_elses() -> None:
+    desk = Desk("rapid2")
+    with desk.open() as stimulator:
+        stimulator.configure(TRAIN)
+        desk.device._unit.arm()
+        assert desk.events(stimulator, 2 * S) == []
+        desk.device.panel.press_foot_switch()
+        noted = desk.events(stimulator, 3 * S)
+        assert [(one.kind, one.pulses) for one in noted if isinstance(one, DeviceNotice)] == [
+            (NoticeKind.UNCOMMANDED, 1)
+        ]
+
+
 @pytest.mark.parametrize("variant", ANY)
 def test_an_armed_unit_hears_something_at_least_every_six_tenths_of_a_second(variant: str) -> None:
     """Advised are 0.5 s; after 1 s it disarms (1.5).  The minute is that of its idle disarm."""

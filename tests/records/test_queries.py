@@ -22,6 +22,9 @@ from tms_console.records.database import Database
 from tms_console.records.errors import RecordsError
 from tms_console.records.operations import (
     BeginPulse,
+    Evidence,
+    PulseOutcome,
+    PulseResult,
     PulsesFinal,
     TrainCommanded,
     new_uid,
@@ -155,6 +158,18 @@ def test_a_duration_needs_no_reports(database: Database) -> None:
     write_now(database, begin_session(uid), begin_train(uid, pulses=0), pulse, result)
 
     assert summarise_session(database, uid).duration_s == 0.0
+
+
+def test_the_last_train_counts_in_a_duration_whose_pulses_nobody_saw(database: Database) -> None:
+    """Four pulses at 10 Hz from a start command at 40 ns; of the fourth nobody knows."""
+    uid = new_uid()
+    sent = TrainCommanded(session_uid=uid, train_number=1, commanded_ns=40)
+    lost = PulseResult(number=4, outcome=PulseOutcome.UNKNOWN, evidence=Evidence.NONE)
+    results = (*(delivered(number, None) for number in (1, 2, 3)), lost)
+    final = PulsesFinal(session_uid=uid, results=results)
+    write_now(database, begin_session(uid), begin_train(uid), sent, final)
+
+    assert summarise_session(database, uid).duration_s == 0.2
 
 
 def test_a_session_that_is_not_there_is_named(database: Database) -> None:

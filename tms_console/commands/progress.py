@@ -62,4 +62,5 @@ def _line(snapshot: Snapshot) -> str:
     return (
         f"{snapshot.state}: {snapshot.delivered} of {snapshot.planned} pulses, train "
         f"{snapshot.train} of {snapshot.trains}, {_left(snapshot)} left"
+        + (f". {snapshot.waits_for}" if snapshot.waits_for else "")
     )

@@ -257,7 +257,7 @@ def _show(console: Console, report: dict[str, object]) -> None:
     table.add_row(
         "Duration",
         f"{_seconds(report['duration_planned_s'])} planned"
-        + (f", {_seconds(real_s)} seen" if real_s is not None else ""),
+        + (f", {_seconds(real_s)} given" if real_s is not None else ""),
     )
     for title, key, words in (
         ("Lateness", "lateness_us", "host: command after its due time"),

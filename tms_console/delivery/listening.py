@@ -148,10 +148,10 @@ class Listener:
         """
         if may_ask:
             until_ns = min(until_ns, max(self._ask_at_ns, self._journal.now_ns()))
-        for event in self.poll(until_ns):
-            trouble = self._hear_outside(event)
-            if trouble:
-                return trouble
+        heard = [self._hear_outside(event) for event in self.poll(until_ns)]
+        trouble = next(filter(None, heard), "")  # what came after it is on record as well
+        if trouble:
+            return trouble
         if may_ask and self._journal.now_ns() >= self._ask_at_ns:
             return self.problem(self.ask()) or self._clock_problem()
         return ""
@@ -173,6 +173,8 @@ class Listener:
         judgement = judge_notice(notice, armed=self.armed, warned=self._warned)
         if notice.status is not None:
             self.temperature_c = notice.status.coil_temperature_c
+        for _ in range(notice.pulses):
+            self._record_unplanned(None)
         match judgement.weight:
             case Weight.RECORD:
                 self._warned = self._warned or notice.status is not None
@@ -201,21 +203,20 @@ class Listener:
     def _hear_outside(self, event: DeviceEvent) -> str:
         match event:
             case PulseReport(at_ns):
-                report = replace(event, at_ns=self._journal.since_origin(at_ns))
-                self._journal.write(
-                    unplanned_pulse(
-                        self._journal.uid,
-                        self.unplanned,
-                        report,
-                        self.train_on_record,
-                        self.set_to,
-                    )
-                )
+                self._record_unplanned(replace(event, at_ns=self._journal.since_origin(at_ns)))
                 return UNCOMMANDED
             case DeviceNotice():
                 return self.weigh(event)
             case TrainEnded() | TrainRunning():
                 return ""
+
+    def _record_unplanned(self, report: PulseReport | None) -> None:
+        """Put a pulse on record that nobody commanded; without a report it is inferred."""
+        self._journal.write(
+            unplanned_pulse(
+                self._journal.uid, self.unplanned, report, self.train_on_record, self.set_to
+            )
+        )
 
     def _clock_problem(self) -> str:
         jump_s = self._wall.drift_s()

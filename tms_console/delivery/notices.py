@@ -63,8 +63,8 @@ def judge_notice(notice: DeviceNotice, *, armed: bool, warned: bool) -> Judgemen
         case NoticeKind.UNCOMMANDED:
             return Judgement(
                 Weight.END,
-                f"{words}; how many pulses that gave is not known. Check its trigger input, foot "
-                "switch and panel.",
+                f"{words}; how many pulses that gave is not known, at least one counts as given. "
+                "Check its trigger input, foot switch and panel.",
             )
         case NoticeKind.SETTINGS:
             return Judgement(Weight.END, f"{words}: somebody used the panel.")

@@ -273,18 +273,24 @@ class Opened:
         """Put the session on record and run it to its end."""
         now_ns = self._clock.now_ns()
         rest_ns = plan.not_before_unix_ns - self._wall.unix_ns(now_ns)
-        origin_ns = now_ns + max(ORIGIN_LEAD_NS + plan.lead.checking_ns, rest_ns)
+        soonest_ns = now_ns + max(ORIGIN_LEAD_NS + plan.lead.checking_ns, rest_ns)
+        capabilities = self._stimulator.capabilities
+        origin_ns = max(soonest_ns, capabilities.not_before_ns)
+        if origin_ns > soonest_ns:
+            plan = replace(plan, first_waits=capabilities.why_not_before)
         for record in self._authority.opening():
             writer.submit(record)
         ticket = writer.submit(self._row(proof, origin_ns, helped["priority"]))
         if not ticket.wait(5.0):
             raise CannotBegin(f"the session could not be put on record: {writer.failure}")
         self._describe(writer, origin_ns, checks, helped)
+        if plan.first_waits:
+            words = f"the first pulse comes {(origin_ns - now_ns) / 1e9:.1f} s after the start"
+            self._note(writer, origin_ns, EventKind.TIMING, f"{words}: {plan.first_waits}")
         try:
             self._around.began(self._uid, checks)
         except Exception:  # whoever looks on must not be able to end a session
             LOGGER.exception("nobody could be told that the session began; it goes on")
-        capabilities = self._stimulator.capabilities
         authorised = Authorised(
             authority=self._authority,
             plan=plan,
@@ -357,15 +363,18 @@ class Opened:
             (EventKind.TIMING, f"priority: {helped['priority']}; sleep: {helped['sleep']}"),
             *self._witness_words(),
         ):
-            writer.submit(
-                SessionEvent(
-                    uid=new_uid(),
-                    session_uid=self._uid,
-                    at_ns=self._clock.now_ns() - origin_ns,
-                    kind=kind,
-                    detail=detail,
-                )
+            self._note(writer, origin_ns, kind, detail)
+
+    def _note(self, writer: SessionWriter, origin_ns: int, kind: EventKind, detail: str) -> None:
+        writer.submit(
+            SessionEvent(
+                uid=new_uid(),
+                session_uid=self._uid,
+                at_ns=self._clock.now_ns() - origin_ns,
+                kind=kind,
+                detail=detail,
             )
+        )
 
     def _log_last_frames(self, writer: SessionWriter) -> None:
         """Log what passed after the session's row was closed: the last disarm."""

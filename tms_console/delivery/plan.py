@@ -132,6 +132,7 @@ class Plan:
         duration_ns: First to last pulse.
         given_before: Pulses that the sessions this one goes on from gave, unknown ones included.
         not_before_unix_ns: Its first pulse comes no sooner; the rest after the session before.
+        first_waits: Why the first pulse is waited for so long, a sentence; "" if it is not.
         longest_pause_ns: A longer pause ends the session.
         latest_pulse_ns: A host-timed pulse that would be later than this is not fired.
         waits_between_blocks: True if somebody must say that the coil has been moved.
@@ -153,6 +154,7 @@ class Plan:
     pulse_lead: Lead
     given_before: int = 0
     not_before_unix_ns: int = 0
+    first_waits: str = ""
     on_demand: bool = False
 
     def lead_of(self, shot: int) -> Lead:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tms_console.delivery.plan import Plan
-from tms_console.delivery.states import Ended, Idle, Paused, State
+from tms_console.delivery.states import Ended, Idle, Paused, Resting, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Snapshot:
         coil_temperature_c: As the stimulator last said.
         heard_ns: When the stimulator last said anything.
         order_from_ns: From when on the next order is taken, where each shot waits for one.
+        waits_for: Why nothing was given yet and nothing is for a while, a sentence; "" otherwise.
     """
 
     state: str
@@ -47,6 +48,7 @@ class Snapshot:
     coil_temperature_c: int | None
     heard_ns: int
     order_from_ns: int = 0
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def snapshot_of(plan: Plan, state: State, counts: Counts) -> Snapshot:
         reason = state.reason
     elif isinstance(state, Paused):
         reason = state.why
+    waits = plan.first_waits if isinstance(state, Resting | Paused) and not counts.last_shot else ""
     return Snapshot(
         state=state.state.value if isinstance(state, Ended) else type(state).__name__.lower(),
         reason=reason,
@@ -90,4 +93,5 @@ def snapshot_of(plan: Plan, state: State, counts: Counts) -> Snapshot:
         coil_temperature_c=counts.coil_temperature_c,
         heard_ns=counts.heard_ns,
         order_from_ns=shot.due_ns + shift_ns - plan.lead.checking_ns if plan.on_demand else 0,
+        waits_for=waits if counts.at_ns < 0 else "",
     )

@@ -241,7 +241,7 @@ def _give_one(plan: Plan, state: RunningState, ordered: StimulusOrdered) -> Next
     due = ordered.now_ns + _lead(plan, progress).checking_ns
     early_ns = _allowed_ns(plan, progress) - due
     if not why and early_ns > 0:
-        why = f"{early_ns / 1e9:.1f} s too soon after the last one"
+        why = f"{early_ns / 1e9:.1f} s too soon" + (" after the last one" * bool(progress.next))
     if why:
         return state, [Note(EventKind.GATE, f"refused {wanted}: {why}", refuses=True)]
     moved = replace(progress, shift_ns=progress.shift_ns + due - due_ns(plan, progress))

@@ -62,7 +62,8 @@ class SessionSummary:
         intensities_pct_mso: Every intensity at which a train ran, in order of first use.
         planned_s: First to last due time of the trains on record, in seconds.
         duration_s: First command to the last moment at which a pulse was seen or commanded, in
-            seconds; None if nothing was commanded.
+            seconds, or at which one that is inferred was due after its train's command; None if
+            nothing was commanded.
         lateness_us: Command after due time, of train starts and host-timed pulses; signed.
         spacing_us: How far seen pulses were from their planned distance to the first seen pulse of
             their train; the first itself is left out; without sign.
@@ -266,7 +267,19 @@ def _duration_s(pulses: PulseTable) -> float | None:
     commanded, seen = pulses.commanded_ns.compressed(), pulses.observed_ns.compressed()
     if not commanded.size:
         return None
-    return float(max(commanded.max(), seen.max(initial=0)) - commanded.min()) / 1e9
+    last_ns = max(commanded.max(), seen.max(initial=0), _inferred_ns(pulses).max(initial=0))
+    return float(last_ns - commanded.min()) / 1e9
+
+
+def _inferred_ns(pulses: PulseTable) -> NDArray[np.int64]:
+    """Return when pulses that were given and not seen were due after the command of their train."""
+    masked = np.ma.getmaskarray
+    known = ~(masked(pulses.commanded_ns) | masked(pulses.planned_ns))
+    commanded, planned = pulses.commanded_ns.data[known], pulses.planned_ns.data[known]
+    _, first, of_command = np.unique(commanded, return_index=True, return_inverse=True)
+    unseen = masked(pulses.observed_ns)[known] & (pulses.outcome[known] == "delivered")
+    due: NDArray[np.int64] = (commanded + planned - planned[first][of_command])[unseen]
+    return due
 
 
 def _lateness_ns(pulses: PulseTable) -> NDArray[np.int64]:

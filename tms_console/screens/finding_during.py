@@ -198,6 +198,8 @@ def _hint(now: Now, *, free: bool, finished: bool, ready: bool, room: bool) -> s
         return "Accept the value, or reject the series with a reason."
     if not room:
         return "The policy allows no more stimuli in one series."
+    if now.snapshot.waits_for:
+        return now.snapshot.waits_for
     if ready:
         return "S gives one stimulus. U takes the last answer back."
     if log.settings is None and now.wanted_pct_mso <= 1:

@@ -189,7 +189,7 @@ class DuringScreen:
         train_next: What comes next, and when.
         intensity: Of the block in hand.
         block: Which block, "" if there is but one.
-        reason: Why it is paused.
+        reason: Why it is paused, or waits before its first pulse.
         paused: It waits for somebody.
         coil: Its temperature with its trend.
         coil_state: Of that.
@@ -276,7 +276,7 @@ def during_screen(of: Running, snapshot: Snapshot | None, moment: Moment) -> Dur
             movable=of.movable(snapshot.train, before + snapshot.delivered + snapshot.unknown),
         ),
         block=f"Block {snapshot.block}: {dose.label}" if len(of.doses) > 1 else dose.label,
-        reason=snapshot.reason if paused else "",
+        reason=snapshot.reason if paused else snapshot.waits_for,
         paused=paused,
         coil=_coil(snapshot.coil_temperature_c, moment.coil_before_c),
         coil_state=_coil_state(snapshot.coil_temperature_c),
