@@ -432,7 +432,7 @@ def _start(studio: Studio, name: str) -> None:
     studio.save(f"{name}-prepared")
     studio.wait(lambda: link.challenge is not None, "the delivering process")
     before.start_button.click()
-    studio.wait(lambda: bool(link.view.session_uid), "the session")
+    studio.wait(lambda: link.running and bool(link.view.session_uid), "the session")
 
 
 def _until(studio: Studio, state: str, delivered: int = 0) -> None:
