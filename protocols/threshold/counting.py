@@ -6,6 +6,7 @@ chose otherwise is not lost.  They take many stimuli and are here to compare wit
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,20 +71,14 @@ class _Turn:
     why: WhyFinished | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FiveOfTen:
-    """Rossini-Rothwell: down in steps of 1 %MSO; the threshold is the last level that passed.
+class _Counting(ABC):
+    """What the two methods have in common that count movements at whole %MSO."""
 
-    A level passes at 5 movements and fails at 6 stimuli without one (threshold.md).  Before any
-    level has passed: up by 5 %MSO after each stimulus without a movement, until 5 in a row move.
-    """
-
-    name: MethodName = MethodName.FIVE_OF_TEN
-    title: str = "5 of 10"
+    __slots__ = ()
 
     def step(self, settings: Settings, series: Sequence[Stimulus]) -> Standing:
         """Return where the search stands, without curve and `about_more`."""
-        turn = self._turn(settings, _levels(series))
+        turn = self._turn(settings, series)
         return stepped(
             settings,
             series,
@@ -96,8 +91,24 @@ class FiveOfTen:
         """Return where the search stands; nobody knows how many stimuli are still needed."""
         return completed(settings, series, self.step(settings, series), None)
 
-    @staticmethod
-    def _turn(settings: Settings, levels: dict[int, _Level]) -> _Turn:
+    @abstractmethod
+    def _turn(self, settings: Settings, series: Sequence[Stimulus]) -> _Turn:
+        """Return what to give next, or the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiveOfTen(_Counting):
+    """Rossini-Rothwell: down in steps of 1 %MSO; the threshold is the last level that passed.
+
+    A level passes at 5 movements and fails at 6 stimuli without one (threshold.md).  Before any
+    level has passed: up by 5 %MSO after each stimulus without a movement, until 5 in a row move.
+    """
+
+    name: MethodName = MethodName.FIVE_OF_TEN
+    title: str = "5 of 10"
+
+    def _turn(self, settings: Settings, series: Sequence[Stimulus]) -> _Turn:
+        levels = _levels(series)
         lowest_passed = min((x for x, level in levels.items() if level.passed), default=None)
         if lowest_passed is not None:
             below = lowest_passed - 1
@@ -118,7 +129,7 @@ class FiveOfTen:
 
 
 @dataclass(frozen=True, slots=True)
-class MillsNithi:
+class MillsNithi(_Counting):
     """Mean of the lowest level with 10 of 10 movements and the highest with 0 of 10.
 
     Up by 10 %MSO to a first movement; from there down by 1 to a level without a movement in 10
@@ -128,21 +139,6 @@ class MillsNithi:
 
     name: MethodName = MethodName.MILLS_NITHI
     title: str = "Mills-Nithi"
-
-    def step(self, settings: Settings, series: Sequence[Stimulus]) -> Standing:
-        """Return where the search stands, without curve and `about_more`."""
-        turn = self._turn(settings, series)
-        return stepped(
-            settings,
-            series,
-            wanted_pct_mso=turn.wanted_pct_mso,
-            estimate_pct_mso=turn.estimate_pct_mso,
-            why=turn.why,
-        )
-
-    def standing(self, settings: Settings, series: Sequence[Stimulus]) -> Standing:
-        """Return where the search stands; nobody knows how many stimuli are still needed."""
-        return completed(settings, series, self.step(settings, series), None)
 
     def _turn(self, settings: Settings, series: Sequence[Stimulus]) -> _Turn:
         levels = _levels(series)
