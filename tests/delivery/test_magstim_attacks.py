@@ -21,6 +21,7 @@ from tests.delivery.sessions import content
 from tests.drivers.conformance import SlicedClock
 from tests.drivers.magstim_bench import options
 from tests.drivers.test_magstim_driver import Desk
+from tms_console.delivery.client import DeliveryClient
 
 SECRET = MADE_UP_CODE.secret.decode()
 LONG_PIECE = SECRET.split("-")[1]
@@ -130,3 +131,22 @@ def test_a_spoilt_answer_never_makes_a_pulse_that_was_not_given(
     assert done.state in {"completed", "failed"}
     assert len(done.frames_sent(FIRE.frame)) <= 2
     require_honest(done)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+def test_the_unlock_code_is_in_nothing_that_the_delivering_process_was_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody's `ps` shows a command line, and children inherit an environment."""
+    secret = tmp_path / "code"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    monkeypatch.setenv(VARIABLE, str(secret))
+    client = DeliveryClient(lambda _: None, lambda _: None)
+    try:
+        started_with = Path(f"/proc/{client.pid}")
+        told = (started_with / "cmdline").read_bytes() + (started_with / "environ").read_bytes()
+    finally:
+        client.close()
+    assert VARIABLE.encode() in told, "it finds the file by its name"
+    assert not [part for part in PARTS if part.encode() in told]

@@ -5,10 +5,12 @@ Whether and where it may be resumed is decided in `delivery.resume`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from tms_console.records.database import Database
 from tms_console.records.errors import RecordsError
@@ -96,7 +98,6 @@ def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
             given = tuple(
                 GivenPulse(one.number, one.train, one.outcome != "unplanned") for one in pulses
             )
-            last_ns = max((one.at_ns for one in pulses if one.at_ns is not None), default=None)
             chain.append(
                 PastSession(
                     uid=row.uid,
@@ -106,13 +107,20 @@ def session_chain(database: Database, uid: str) -> tuple[PastSession, ...]:
                     authority_digest=row.authority_digest,
                     resumed_by=later,
                     given=given,
-                    last_given_unix_ns=None
-                    if last_ns is None
-                    else _unix_ns(row.origin_wall) + last_ns,
+                    last_given_unix_ns=_last_given_unix_ns(row, [one.at_ns for one in pulses]),
                 )
             )
             later, wanted = row.uid, row.resumes_uid
     return tuple(chain)
+
+
+def _last_given_unix_ns(row: Row[Any], at_ns: Sequence[int | None]) -> int | None:
+    """Return when the last pulse was given; one without a time may have been the session's end."""
+    begun_ns = _unix_ns(row.origin_wall)
+    given = [begun_ns + one for one in at_ns if one is not None]
+    if None in at_ns and row.ended_at is not None:
+        given.append(_unix_ns(row.ended_at))
+    return max(given, default=None)
 
 
 def _unix_ns(wall: str) -> int:
