@@ -28,6 +28,7 @@ from tms_console.delivery.unreported import (
 )
 from tms_console.records.database import open_database
 from tms_console.records.queries import summarise_session
+from tms_console.screens.treat_after import _given_words
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -310,6 +311,8 @@ def test_a_train_that_somebody_else_sets_off_ends_the_session(tmp_path: Path, ho
     assert [(one.outcome, one.evidence, one.number) for one in done.pulses[10:]] == [
         ("unplanned", "inferred", 31)
     ]
+    numbers = summarise_session(open_database(done.database), done.result.session_uid)
+    assert _given_words(numbers, 30)[1].startswith("10 are inferred: their trains were seen to run")
     assert len(done.frames_sent(FIRE.frame)) == 1
     assert not done.emulator.state().armed
 

@@ -53,8 +53,9 @@ outcome     delivered; not_delivered (stopped before it); refused (by the stimul
             (nobody knows); unplanned (by the panel, a foot switch or a trigger input)
 evidence    reported (the device reported this very pulse); acknowledged (it accepted the
             trigger); inferred (its counter or its reports of bursts account for the pulse, or
-            it reports no pulse and the train was seen to run and to end in time); witnessed
-            (an independent input saw it); none
+            it reports no pulse and the train was seen to run and to end in time; of an unplanned
+            one: the device charged or ran and nobody here had commanded it, and it may have given
+            more); witnessed (an independent input saw it); none
 lateness    is commanded_ns - planned_ns, of the first pulse of a command: the host's own.
 spacing     is (observed_ns - first observed_ns of the train) - (planned_ns - first planned_ns): the
             device's, with the way of its report.

@@ -308,7 +308,8 @@ def _given_words(numbers: SessionSummary, planned: int) -> list[str]:
     told = [
         f"{delivered:,} of {planned:,} pulses are on record as given; the stimulator reports none."
     ]
-    inferred, acknowledged = evidence.get("inferred", 0), evidence.get("acknowledged", 0)
+    acknowledged = evidence.get("acknowledged", 0)
+    inferred = evidence.get("inferred", 0) - numbers.line.unplanned  # nobody reported those either
     if inferred:
         told.append(f"{inferred:,} are inferred: their trains were seen to run and to end in time.")
     if acknowledged:
@@ -324,7 +325,9 @@ def _sentences(session: OldSession, numbers: SessionSummary, planned: int) -> tu
             f"Of {line.unknown:,} nobody knows; they count as given wherever a dose is limited."
         )
     if line.unplanned:
-        told.append(f"{line.unplanned:,} were given that nobody commanded.")
+        unseen = not (numbers.evidence.get("reported") or numbers.evidence.get("witnessed"))
+        least = "At least " if unseen else ""
+        told.append(f"{least}{line.unplanned:,} were given that nobody commanded.")
     left = planned - line.delivered - line.unknown
     if left > 0:
         told.append(f"{left:,} were not given.")
