@@ -1,12 +1,11 @@
 """An emulated Magstim behind its serial port: bytes in, bytes out, at the speed of the real line.
 
-What the unit does is in `unit` and `obedience`; here are framing, reply latency, and the faults of
-the connection.
+What the unit does is in `unit` and `obedience`, the line and its faults are in
+`drivers.simulator.emulated`; here are framing and the latency of replies.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,15 +16,9 @@ from drivers.magstim.options import Options
 from drivers.magstim.panel import Panel
 from drivers.magstim.requests import Request
 from drivers.magstim.unit import Damage, MagstimUnit, Phase
-from drivers.simulator.device import FiredPulse, PulseObserver
-from drivers.simulator.faults import (
-    FRAME_FAULTS,
-    LATE_REPLY_NS,
-    Fault,
-    FaultName,
-    FaultPlan,
-)
-from drivers.simulator.line import Receiver, Transmitter
+from drivers.simulator.device import PulseObserver
+from drivers.simulator.emulated import EmulatedStimulator
+from drivers.simulator.faults import Fault
 
 BYTE_NS = 1_041_667
 """Line time of a byte: 10 bits at 9600 baud."""
@@ -34,13 +27,6 @@ SLOWEST_REPLY_NS = 12_000_000
 """From a request to its answer; not published, illustrative."""
 BYTE_GAP_NS = 100_000_000
 """After such a silence an unfinished request is given up; not published, assumed."""
-
-_CONNECTION_FAULTS = (
-    *sorted(FRAME_FAULTS),
-    FaultName.HANG,
-    FaultName.UNPLUG,
-    FaultName.RESTART,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +42,7 @@ class State:
     coil_temperature_c: float
 
 
-class MagstimEmulator:
+class MagstimEmulator(EmulatedStimulator):
     """The device's side of the wire protocol; satisfies `EmulatedDevice`.
 
     Args:
@@ -75,24 +61,19 @@ class MagstimEmulator:
         pulse_log: PulseObserver | None = None,
     ) -> None:
         self.options = options = options or Options()
-        self._pulse_log = pulse_log
-        self._random = random.Random(options.seed)
-        self._decoder = RequestDecoder(options.dialect)
-        self._receiver = Receiver(BYTE_NS)
-        self._transmitter = Transmitter(BYTE_NS)
+        super().__init__(
+            faults,
+            pulse_log,
+            seed=options.seed,
+            byte_ns=BYTE_NS,
+            restart_ns=options.restart_ns,
+        )
         self._last_arrival_ns = 0
-        self._last_reply_ns = 0
-        self._frame_faults: list[FaultName] = []
-        self._plan = FaultPlan(faults)
-        self.bytes_received = 0
-        self.hung = False
-        self.unplugged = False
-        self._power_losses = 0
-        self._unit = MagstimUnit(options, self._plan, self._pulse_fired)
+        self._forget_heard()
+        self._unit: MagstimUnit = MagstimUnit(options, self._plan, self._pulse_fired)
         self._obedience = Obedience(self._unit)
         self.panel = Panel(self._unit)
-        self._let_connection_fail(0)
-        self._unit.happen(0)
+        self._begin()
 
     # What its host sees -----------------------------------------------------------------------
 
@@ -100,16 +81,6 @@ class MagstimEmulator:
     def model(self) -> str:
         """The maker's name of the model."""
         return self.options.name
-
-    @property
-    def fired(self) -> tuple[FiredPulse, ...]:
-        """The pulses given so far."""
-        return tuple(self._unit.fired)
-
-    @property
-    def pulses_fired(self) -> int:
-        """How many pulses were given so far."""
-        return len(self._unit.fired)
 
     @property
     def damage(self) -> tuple[Damage, ...]:
@@ -129,23 +100,6 @@ class MagstimEmulator:
             unit.physics.temperature_c,
         )
 
-    def now_ns(self) -> int:
-        """Return its clock: nanoseconds since the emulation began."""
-        return self._unit.agenda.now_ns
-
-    def advance(self, dt_ns: int) -> None:
-        """Let time pass; pulses, replies and faults happen at their exact times."""
-        self._unit.agenda.advance(dt_ns)
-
-    def next_event_in_ns(self) -> int | None:
-        """Return how far off its next pulse, reply or completed frame is."""
-        due = [
-            at_ns
-            for at_ns in (self._unit.agenda.next_due_ns(), self._transmitter.next_due_ns())
-            if at_ns is not None
-        ]
-        return max(0, min(due) - self.now_ns()) if due else None
-
     def receive(self, data: bytes) -> None:
         """Take bytes that the host has just written; each command acts when its last byte is in."""
         self.bytes_received += len(data)
@@ -158,81 +112,20 @@ class MagstimEmulator:
             self._last_arrival_ns = arrival_ns
             self._decoder.feed(bytes((byte,)))
             while (heard := self._decoder.next_request()) is not None:
-                obey = partial(self._obey, heard, self._power_losses)
-                self._unit.agenda.at(arrival_ns, obey)
-
-    def take_output(self) -> bytes:
-        """Return the bytes that have left since the last call."""
-        return self._transmitter.take(self.now_ns())
+                self._unit.agenda.at(arrival_ns, self._while_on(partial(self._obey, heard)))
 
     # Commands ---------------------------------------------------------------------------------
 
-    @property
-    def _silent(self) -> bool:
-        return self.hung or self.unplugged or not self._unit.powered
-
-    def _obey(self, heard: Request | Malformed, power_losses: int) -> None:
+    def _obey(self, heard: Request | Malformed) -> None:
         """Do what was heard, and answer after the device's latency, unless nobody listens."""
-        if self._silent or power_losses != self._power_losses:
+        if self._silent:
             return
         frame = self._obedience.obey(heard)
-        if frame is None:
-            return
-        latency_ns = self._random.randint(FASTEST_REPLY_NS, SLOWEST_REPLY_NS)
-        self._last_reply_ns = max(self.now_ns() + latency_ns, self._last_reply_ns)
-        self._unit.agenda.at(self._last_reply_ns, partial(self._say, frame, power_losses))
+        if frame is not None:
+            self._after_latency(FASTEST_REPLY_NS, SLOWEST_REPLY_NS, partial(self._send, frame))
 
-    def _say(self, frame: bytes, power_losses: int) -> None:
-        """Put a reply on the line, unless the device is silent or a fault spoils it."""
-        if self._silent or power_losses != self._power_losses:
-            return
-        if self._frame_faults:
-            match self._frame_faults.pop(0):
-                case FaultName.SWALLOW_REPLY:
-                    return
-                case FaultName.CORRUPT_REPLY:
-                    frame = frame[:-1] + bytes((frame[-1] ^ 1,))
-                case _:
-                    self._transmitter.stall(self.now_ns(), LATE_REPLY_NS)
-        self._transmitter.send(self.now_ns(), frame)
-
-    # Faults of the connection -----------------------------------------------------------------
-
-    def _pulse_fired(self, pulse: FiredPulse) -> None:
-        if self._pulse_log is not None:
-            self._pulse_log.write(pulse)
-        self._let_connection_fail(pulse.number)
-
-    def _let_connection_fail(self, pulse: int) -> None:
-        for fault in self._plan.take(pulse, *_CONNECTION_FAULTS):
-            match fault.name:
-                case FaultName.HANG:
-                    self.hang()
-                case FaultName.UNPLUG:
-                    self.unplug()
-                case FaultName.RESTART:
-                    self.restart()
-                case name:
-                    self._frame_faults.append(name)
-
-    def hang(self) -> None:
-        """Stop hearing and answering; its own watchdog still disarms it."""
-        self.hung = True
-        self._transmitter.cut(self.now_ns())
-
-    def unplug(self) -> None:
-        """Pull the cable out; the watchdog disarms within a second."""
-        self.unplugged = True
-        self._transmitter.cut(self.now_ns())
-
-    def restart(self) -> None:
-        """Lose power and come back with default settings, disarmed, locked."""
-        self._unit.lose_power()
-        self._power_losses += 1
-        self._transmitter.cut(self.now_ns())
+    def _forget_heard(self) -> None:
         self._decoder = RequestDecoder(self.options.dialect)
-        self._unit.agenda.at(self.now_ns() + self.options.restart_ns, self._come_back)
 
-    def _come_back(self) -> None:
-        self.hung = False
-        self._unit.regain_power()
+    def _spoilt(self, frame: bytes) -> bytes:
+        return frame[:-1] + bytes((frame[-1] ^ 1,))
