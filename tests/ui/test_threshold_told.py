@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_an_order_that_the_session_refuses_is_told_at_once(finder: Finder) -> No
     running = finder.page.running
     link, set_to = finder.demo.bridge.link, finder.screen.set_to
     running._ordered = running._last_order = (1, set_to)
-    running._ordered_at_s += 1000
+    running._ordered_at_s = time.monotonic() + 1000  # not over before the refusal is read
     link.give_stimulus(1, set_to + 1)
     finder.wait(lambda: told(finder) != "", "the sentence")
     assert told(finder).startswith(f"Refused stimulus 1 at {set_to + 1} %MSO: the next one is")

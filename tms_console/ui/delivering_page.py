@@ -45,6 +45,8 @@ class DeliveringPage(Page):
         self._loud: tuple[str, ...] = ()
         self._ended: SessionOrder | None = None
         self._user = ""
+        self._unseen_of = ""
+        self._returning = False
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
@@ -129,14 +131,26 @@ class DeliveringPage(Page):
     @Slot()
     def show_patient(self) -> None:
         """Another patient was chosen: nothing of the last one stays."""
-        if self.bridge.link.running:
+        if self.bridge.link.running or self._returning:
             return
         self._number += 1  # what is still being read is of the last one
-        self._after_uid, self._loud = "", ()
+        self._after_uid, self._loud, self._unseen_of = "", (), ""
         self._forget_patient()
         self.before.show_refusal("", ())
         self._tell_reading()
         self.look_if_shown()
+
+    def _ended_for(self, patient_uid: str) -> None:
+        """Remember whose session ended while somebody else was chosen."""
+        self._unseen_of = patient_uid
+
+    def _show_whose_ended(self) -> None:
+        """What came of a session is seen first, as its patient's, whoever was chosen meanwhile."""
+        uid, self._unseen_of = self._unseen_of, ""
+        if uid:
+            self._returning = True
+            self.bridge.set_patient(uid)
+            self._returning = False
 
     def _tell_reading(self) -> None:
         self._tell(READING, "")

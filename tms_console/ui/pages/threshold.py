@@ -53,7 +53,6 @@ class ThresholdPage(DeliveringPage):
         super().__init__(bridge, parent)
         self._asked: FindingAsked | None = None
         self._left_out: tuple[str, ...] = ()
-        self._unseen = False
         self._form_of = ("", "")
         self.before = FindingBeforePart()
         self.form = FormPart()
@@ -95,14 +94,6 @@ class ThresholdPage(DeliveringPage):
         self.look()
         self._again.start()
 
-    def _show_whose_ended(self) -> None:
-        """What came of a search is seen first, whoever was chosen while it ran."""
-        of, uid, loud = self.running.of, self._after_uid, self._loud
-        if of is not None and self._unseen:
-            self._unseen = False
-            self.bridge.set_patient(of.patient_uid)  # which forgets what is shown
-            self._after_uid, self._loud = uid, loud
-
     def left(self) -> None:
         """Stop what costs time; a running search goes on."""
         super().left()
@@ -115,7 +106,7 @@ class ThresholdPage(DeliveringPage):
         self.after.show_theme(self.bridge.tokens)
 
     def _forget_patient(self) -> None:
-        self._asked, self._unseen = None, False
+        self._asked = None
 
     @Slot()
     def look(self) -> None:
@@ -315,8 +306,8 @@ class ThresholdPage(DeliveringPage):
         uid = view.session_uid or ("" if over is None else over.session_uid)
         self._loud = said_loudly(view)
         self._after_uid = uid
-        of = self.running.of
-        self._unseen = of is not None and of.patient_uid != self.bridge.patient_uid
+        if self.running.of is not None:
+            self._ended_for(self.running.of.patient_uid)
         if not uid and over is not None:
             self.before.show_refusal(over.reason, over.checks, over.found)
         self._tell("The search is over", "Reading the record ...")

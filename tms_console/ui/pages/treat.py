@@ -90,6 +90,7 @@ class TreatPage(DeliveringPage):
         elif self._filling and self.filling.still_wanted:
             pass  # what was typed stays
         else:
+            self._show_whose_ended()
             self._tell_reading()
             self.look()
         self._again.start()
@@ -331,6 +332,8 @@ class TreatPage(DeliveringPage):
                 today_pct_mt=None,
             )
         self._after_uid = uid
+        if self.session.of is not None:
+            self._ended_for(self.session.of.patient_uid)
         if not uid and over is not None:
             self.before.show_refusal(over.reason, over.checks, over.found)
         if self.stack.currentWidget() is not self.seizure:
