@@ -8,33 +8,49 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from drivers.errors import NotConnected, StimulatorError
-from drivers.interface import Clock, Frame, FrameLog, Stimulator
+from drivers.interface import Clock, Frame, FrameLog, Stimulator, TimedTrain
 from drivers.link import Link
 from drivers.magpro import driver as magpro
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.options import Options
 from drivers.magpro.variants import VARIANTS
 from drivers.magstim import driver as magstim
-from drivers.magstim.dialect import Family
+from drivers.magstim.capability import (
+    why_not_in_sequence,
+    why_not_rapid,
+    why_not_recharged,
+    why_not_single,
+)
+from drivers.magstim.dialect import LOCKED_FROM, Dialect, Family
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import VARIANTS as MAGSTIM_VARIANTS
 from drivers.magstim.rapid import RapidStimulator
 from drivers.magstim.requests import UnlockCode
 from drivers.magstim.single import SingleStimulator
-from drivers.magstim.tables import Mains, RapidModel
+from drivers.magstim.tables import Mains, RapidModel, RapidUnit
 from drivers.magstim.unlock import stored_code
 from drivers.serial_link import SerialLink
 from drivers.simulator.device import EmulatedDevice, Observers, PulseObserver
 from drivers.simulator.faults import Fault
 from drivers.simulator.pulse_log import PulseLog
 from drivers.socket_link import SocketLink, loopback_port
+from protocols.pattern import Train
 
 
 class UnknownName(ValueError):
     """There is no driver or emulator of this name; the message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtBest:
+    """What no unit of a kind makes, as `Capabilities.refusal` and `sequence_refusal` say it."""
+
+    refusal: Callable[[Train, int], str | None]
+    sequence_refusal: Callable[[Sequence[TimedTrain]], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,8 @@ class DriverEntry:
         probed: Ports are searched with it; False if another driver finds the same units.
         label_decides: The unit does not tell its model and mains voltage, and its limits depend on
             them: they are what was chosen by this entry, from the label.
+        at_best: What no such unit makes, whatever its software; known before one is opened. None if
+            all of it depends on what a unit says of itself.
     """
 
     name: str
@@ -66,6 +84,7 @@ class DriverEntry:
     reports_pulses: bool
     probed: bool = True
     label_decides: bool = False
+    at_best: AtBest | None = None
 
 
 def _open_magpro(
@@ -83,9 +102,7 @@ def _magstim_entry(
     name: str,
     title: str,
     open_it: Callable[[Link, Clock, FrameLog, Callable[[], bool]], Stimulator],
-    *,
-    probed: bool = True,
-    label_decides: bool = False,
+    at_best: AtBest,
 ) -> DriverEntry:
     return DriverEntry(
         name,
@@ -96,8 +113,7 @@ def _magstim_entry(
         reviewed=MAGSTIM_REVIEWED,
         names_coil=False,
         reports_pulses=False,
-        probed=probed,
-        label_decides=label_decides,
+        at_best=at_best,
     )
 
 
@@ -120,8 +136,10 @@ def _rapid_entry(name: str, model: RapidModel, mains: Mains) -> DriverEntry:
             stop_requested=stop_requested,
         )
 
-    title = f"Magstim {model.value} ({mains} V)"
-    return _magstim_entry(name, title, open_it, probed=name == LOWEST_RAPID, label_decides=True)
+    unit = RapidUnit(model, mains, Dialect(Family.RAPID, LOCKED_FROM))
+    at_best = AtBest(partial(why_not_rapid, unit), partial(why_not_in_sequence, unit))
+    entry = _magstim_entry(name, unit.name, open_it, at_best)
+    return replace(entry, probed=name == LOWEST_RAPID, label_decides=True)
 
 
 def _code_or_close(link: Link) -> UnlockCode:
@@ -141,8 +159,8 @@ def _single_entry(name: str, family: Family) -> DriverEntry:
             link, clock, family, frame_log=frame_log, stop_requested=stop_requested
         )
 
-    title = f"Magstim {family}"
-    return _magstim_entry(name, title, open_it)
+    at_best = AtBest(partial(why_not_single, family), partial(why_not_recharged, family))
+    return _magstim_entry(name, f"Magstim {family}", open_it, at_best)
 
 
 LOWEST_RAPID = "rapid2-115v"

@@ -18,6 +18,7 @@ from protocols.protocol import load_library
 from tests.delivery.magstim_sessions import MagstimRehearsal, require_honest
 from tests.delivery.sessions import bursts, content, rows
 from tests.delivery.treatments import Ready, make_ready
+from tms_console.delivery.asked_of_device import why_no_unit
 from tms_console.delivery.order import EmulatorOrder, SessionOrder
 from tms_console.delivery.process import new_challenge
 from tms_console.screens.treat_after import after_screen
@@ -156,3 +157,15 @@ def test_what_a_unit_cannot_make_is_refused_before_arming_with_what_would(
     done = MagstimRehearsal(content=made, database=tmp_path / "r.db", variant=variant).run()
     require_nothing(done)
     assert words in done.result.reason
+    known_before = why_no_unit(variant, made)
+    assert known_before
+    assert known_before in done.result.reason
+
+
+@pytest.mark.parametrize("protocol", ["hf10-standard", "hf10-dash", "lf1-right", "h1-18hz"])
+def test_of_what_a_unit_can_make_nothing_is_said_against_it_before(protocol: str) -> None:
+    made = rehearsal_content(load_library()[protocol], 45)
+    assert why_no_unit("super-rapid2-plus", made) == ""
+    assert why_no_unit("magpro", made) == ""  # what it can make it says when it is opened
+    crowded = content(train=Train(60, Fraction(20)), trains=20, gap_s=3)
+    assert "the shortest such interval is" in why_no_unit("super-rapid2-plus", crowded)

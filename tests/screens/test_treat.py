@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers import registry
 from protocols.prescription import RemeasureBand
 from tests.accounts.people import password_of
 from tests.delivery.treatments import A_GOOD_DAY, NO_SCREENING, Ready, ago, make_ready
@@ -371,6 +372,21 @@ def test_a_real_stimulator_that_nobody_reviewed_is_refused_in_the_list(ready: Re
         "Rapid² (240 V) treats a patient with this program. Choose another stimulator."
     )
     assert not items(ready, device="/dev/ttyUSB0", driver="magpro")["device"].refuses
+
+
+def test_what_a_stimulator_cannot_make_is_refused_in_the_list_before_anything_is_opened(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = registry.DRIVERS["rapid2"]
+    monkeypatch.setitem(registry.DRIVERS, "rapid2", replace(entry, reviewed=True))
+    one = items(ready, device="/dev/ttyUSB0", driver="rapid2")["device"]
+    assert one.refuses
+    assert one.sentence.startswith(
+        "Magstim Rapid² (240 V) cannot make bursts such as theta burst over its serial line"
+    )
+    assert one.sentence.endswith(" Choose another stimulator, or another prescription.")
+    monkeypatch.setitem(registry.DRIVERS, "rapid2", replace(entry, reviewed=True, at_best=None))
+    assert not items(ready, device="/dev/ttyUSB0", driver="rapid2")["device"].refuses
 
 
 def test_who_starts_states_the_coil_where_the_stimulator_does_not_name_it(ready: Ready) -> None:

@@ -18,7 +18,6 @@ from drivers.interface import (
     Clock,
     Frame,
     Stimulator,
-    TimedTrain,
     TrainSettings,
     TrainTiming,
 )
@@ -26,9 +25,9 @@ from drivers.registry import driver_entry
 from drivers.simulator.proof import Proof
 from protocols.canonical import canonical_text
 from protocols.limits import DeliverableLimits, Finding, review
-from protocols.pattern import Train
 from protocols.prescription import SessionContent
 from tms_console.accounts.envelope import envelope_of
+from tms_console.delivery.asked_of_device import loads_of, sequence_of
 from tms_console.delivery.authorised import Authorised
 from tms_console.delivery.authority import Authority
 from tms_console.delivery.finding_authority import FindingAuthority
@@ -198,11 +197,6 @@ class Opened:
         Raises:
             CannotBegin: It refused.
         """
-        loads: list[tuple[Train, int]] = [
-            (block.pattern.train, intensity)
-            for block in self._content.blocks
-            for intensity in (block.intensity_of_train(1), block.highest_pct_mso)
-        ]
         checks = check_session(
             SessionFacts(
                 kind=self._authority.on_record.kind.value,
@@ -215,8 +209,8 @@ class Opened:
                 behind_s=behind_s(self._authority.newest_at),
                 capabilities=self._stimulator.capabilities,
                 status=self._stimulator.status(),
-                loads=loads,
-                sequence=self._sequence(),
+                loads=loads_of(self._content),
+                sequence=sequence_of(self._content),
                 coils=[block.coil for block in self._content.blocks],
                 driver_reviewed=driver_entry(self._place.driver).reviewed,
                 coil_stated=self._authority.coil_stated,
@@ -227,16 +221,6 @@ class Opened:
         if refused:
             raise CannotBegin(str(GateRefused(refused)), checks)
         return checks
-
-    def _sequence(self) -> list[TimedTrain]:
-        """Return every train of the whole session, at the highest %MSO that it may be moved to."""
-        blocks, block = self._content.blocks, 1
-        sequence = []
-        for one in self._content.schedule().trains:
-            highest = blocks[one.block - 1].highest_pct_mso
-            moved, block = one.block != block, one.block
-            sequence.append(TimedTrain(int(one.due_ns[0]), one.train, highest, moved))
-        return sequence
 
     def _record_refusal(self, writer: SessionWriter, words: str) -> None:
         """Put into the audit trail that nothing began, and why."""

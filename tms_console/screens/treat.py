@@ -11,11 +11,13 @@ from fractions import Fraction
 
 from drivers.registry import driver_entry
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING
+from protocols.prescription import SessionContent
 from tms_console.accounts.book import Enrolment
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import in_force
 from tms_console.clinic.patients import patient
+from tms_console.delivery.asked_of_device import why_no_unit
 from tms_console.delivery.gate import Answer, CheckResult, not_reviewed
 from tms_console.delivery.preview import Preview, Wanted, computer_now, preview, the_coil
 from tms_console.records.database import Database
@@ -267,7 +269,7 @@ def _items(trusted: Trusted, database: Database, shown: Preview, asked: Asked) -
     checks = (*shown.checks, *computer_now(trusted, database))
     found = [_item(one) for one in checks]
     found = [one for one in found if one.code not in ONLY_REFUSED or one.refuses]
-    found.append(_device(trusted, asked))
+    found.append(_device(trusted, shown.dose.session, asked))
     if not driver_entry(asked.driver).names_coil:
         found.append(_coil(shown))
     if shown.goes_on is not None:
@@ -314,7 +316,7 @@ def _coil(shown: Preview) -> Item:
     return Item("coil", TITLES["coil"], sentence, "bad", f"It is {coil}", COIL)
 
 
-def _device(trusted: Trusted, asked: Asked) -> Item:
+def _device(trusted: Trusted, session: SessionContent | None, asked: Asked) -> Item:
     """Return what can be said of the stimulator before it is opened; the gate asks all of it."""
     title = TITLES["device"]
     if asked.simulated and not trusted.demonstration:
@@ -339,6 +341,10 @@ def _device(trusted: Trusted, asked: Asked) -> Item:
     entry = driver_entry(asked.driver)
     if not asked.simulated and not entry.reviewed:
         sentence = f"{not_reviewed(entry.title)} Choose another stimulator."
+        return Item("device", title, sentence, "bad", "Go to Device", "device")
+    why_not = "" if session is None else why_no_unit(asked.driver, session)
+    if why_not:
+        sentence = f"{why_not} Choose another stimulator, or another prescription."
         return Item("device", title, sentence, "bad", "Go to Device", "device")
     return Item(
         "device",
