@@ -1,10 +1,12 @@
 """Finding out who is on a port, and in one sentence why nobody can be found there.
 
-It asks and it disarms; which drivers there are is in `registry`.
+It asks and it disarms; which drivers there are is in `registry`.  Where no stimulator answers it
+listens for a pulse witness, which speaks by itself: nothing more is sent to who is not known.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -26,6 +28,8 @@ from drivers.interface import (
     Stimulator,
 )
 from drivers.registry import DRIVERS, DriverEntry
+from drivers.witness.lines import BAUD_RATE
+from drivers.witness.reader import Witness, witness_is_heard
 
 
 class Found(IntEnum):
@@ -70,6 +74,7 @@ class ProbeReport:
         coil: Its coil, "" if none.
         problem: What it reports against stimulating, "" if nothing.
         raw: The bytes that came, for a person to look at.
+        witness: Serial number of the pulse witness that is there instead, "" if none is.
     """
 
     path: str
@@ -80,6 +85,7 @@ class ProbeReport:
     coil: str = ""
     problem: str = ""
     raw: bytes = b""
+    witness: str = ""
 
     @property
     def ready(self) -> bool:
@@ -106,10 +112,15 @@ class _Heard:
         return len(heard) >= LEAST_ECHO and heard in bytes(self.sent)
 
 
+WITNESS_USE = (
+    "it sees pulses and gives none; name its port beside the one of the stimulator whose trigger "
+    "output it is on."
+)
 LEAST_ECHO = 3
 """The shortest request of any driver: as many bytes of it come back by chance in no reply."""
 
 OPEN = "open"
+WITNESS = "pulse witness"
 
 WORDS = {
     Found.SILENT: "No stimulator answers: it is off, or this is another port or cable. A Rapid² "
@@ -149,8 +160,35 @@ def probe(
             raw += heard.received
             if found > most:
                 most, words = found, why
+    if most in {Found.SILENT, Found.FOREIGN}:
+        heard = _Heard()
+        if serial := _witness(path, clock, heard, stop_requested):
+            told = f"Pulse witness, serial number {serial}"
+            came = bytes(heard.received)
+            steps.append(ProbeStep(WITNESS, True, told, came))
+            verdict = f"{told}: {WITNESS_USE}"
+            return ProbeReport(path, verdict, tuple(steps), raw=came, witness=serial)
     verdict = WORDS.get(most, words)
     return ProbeReport(path, verdict, tuple(steps), raw=bytes(raw))
+
+
+def _witness(path: str, clock: Clock, heard: _Heard, stop_requested: Callable[[], bool]) -> str:
+    """Return the serial number of the pulse witness on a port, "" if none is.
+
+    It is asked who it is only after it was heard.
+
+    Raises:
+        StopRequested: It was asked for meanwhile.
+    """
+    try:
+        link = registry.open_port(path, BAUD_RATE, clock)
+        with contextlib.closing(link):
+            if not witness_is_heard(link, clock, stop_requested):
+                return ""
+            with Witness(link, clock, heard.keep, stop_requested) as witness:
+                return witness.serial
+    except (LinkFault, NotConnected):
+        return ""
 
 
 def _answered(

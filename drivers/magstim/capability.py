@@ -25,6 +25,8 @@ START_SLACK_NS = 100_000_000
 """A train may start so late and the next one on time: the wait between them must hold even then."""
 LONGEST_REST_NS = 55_000_000_000
 """Armed and nothing given for about 60 s, a unit disarms itself (1.5); the rest is for `about`."""
+MOST_BY_PULSES = 62
+"""At 1 Hz or slower a minute holds no more; a minute later nothing before the first one counts."""
 MOST_IN_A_MINUTE = 130
 """Trains of at least 0.1 s with 0.5 s between: no more than these decide about one minute."""
 LONGEST_WAIT_TENTHS = 620
@@ -57,12 +59,26 @@ def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | 
     account = energy.EnergyAccount()
     for number, (before, one) in enumerate(pairwise(trains), 2):
         _note(account, before)
-        if is_by_pulses(one.train):
-            continue
-        at_ns = one.due_ns - START_SLACK_NS
-        if account.earliest_ns(one.train, one.intensity_pct_mso, at_ns) > at_ns:
+        if not _allowed(account, one):
             return _too_soon(unit, number, before, one, trains)
     return None
+
+
+def _allowed(account: energy.EnergyAccount, one: TimedTrain) -> bool:
+    """Return whether a train may be given when it is due, or a little before."""
+    at_ns, pct = one.due_ns - START_SLACK_NS, one.intensity_pct_mso
+    if not is_by_pulses(one.train):
+        return account.earliest_ns(one.train, pct, at_ns) <= at_ns
+    pulses = min(one.train.pulses, MOST_BY_PULSES)
+    if account.earliest_pulses_ns(pct, at_ns, pulses) <= at_ns:
+        return True  # even if all of them came at once
+    account, period_ns = account.copy(), round(10**9 / one.train.rate_hz)
+    for pulse in range(pulses):
+        pulse_ns = at_ns + pulse * period_ns
+        if account.earliest_pulses_ns(pct, pulse_ns) > pulse_ns:
+            return False
+        account.note_pulse(pulse_ns, pct)
+    return True
 
 
 def why_idle(name: str, trains: Sequence[TimedTrain]) -> str | None:
@@ -129,7 +145,8 @@ def _shortest_s(before: TimedTrain, one: TimedTrain, trains: Sequence[TimedTrain
     """Return the shortest gap, in whole tenths of a second, with which all such trains pass."""
     kind = (one.train, one.intensity_pct_mso)
     alike = sum((each.train, each.intensity_pct_mso) == kind for each in trains)
-    after = [one] * max(1, min(MOST_IN_A_MINUTE, alike - (before.train == one.train)))
+    most = 1 if is_by_pulses(one.train) else MOST_IN_A_MINUTE
+    after = [one] * max(1, min(most, alike - (before.train == one.train)))
     tenths = range(1, LONGEST_WAIT_TENTHS)
     least = bisect_left(tenths, True, key=lambda gap: _pass([before, *after], gap * TENTH_NS))
     return Fraction(tenths[least], 10)
@@ -141,8 +158,7 @@ def _pass(trains: Sequence[TimedTrain], gap_ns: int) -> bool:
     for before, one in pairwise(trains):
         _note(account, TimedTrain(at_ns, before.train, before.intensity_pct_mso))
         at_ns += round(before.train.duration_s * 10**9) + gap_ns
-        due_ns = at_ns - START_SLACK_NS
-        if account.earliest_ns(one.train, one.intensity_pct_mso, due_ns) > due_ns:
+        if not _allowed(account, TimedTrain(at_ns, one.train, one.intensity_pct_mso)):
             return False
     return True
 

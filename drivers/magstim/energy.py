@@ -96,7 +96,7 @@ class EnergyAccount:
         self._free_ns = ended_ns + _ceil_ns(wait_s)
 
     def note_pulse(self, given_ns: int, pct_mso: int) -> None:
-        """Note a single pulse, which has no wait of its own here."""
+        """Note a single pulse; nothing need wait for it longer than for its share of a minute."""
         self._given.append(_Given(given_ns, given_ns, pulse_energy_j(pct_mso)))
 
     def earliest_ns(self, train: Train, pct_mso: int, now_ns: int) -> int:
@@ -105,9 +105,22 @@ class EnergyAccount:
         The wait after the last train has passed by then, and no minute that ends with the new
         train holds more than 63,000 J.
         """
-        begin_ns = max(now_ns, self._free_ns or now_ns, self.known_from_ns or now_ns)
         energy_j = train.pulses * pulse_energy_j(pct_mso)
-        length_ns = round(train.nominal_s * 10**9)
+        return self._earliest_ns(energy_j, round(train.nominal_s * 10**9), now_ns)
+
+    def earliest_pulses_ns(self, pct_mso: int, now_ns: int, pulses: int = 1) -> int:
+        """Return the same of a single pulse, or of several as if they came at once."""
+        return self._earliest_ns(pulses * pulse_energy_j(pct_mso), 0, now_ns)
+
+    def copy(self) -> EnergyAccount:
+        """Return an account of the same, to go on with by itself."""
+        made = EnergyAccount()
+        made._given, made._free_ns = self._given.copy(), self._free_ns
+        made.known_from_ns = self.known_from_ns
+        return made
+
+    def _earliest_ns(self, energy_j: Fraction, length_ns: int, now_ns: int) -> int:
+        begin_ns = max(now_ns, self._free_ns or now_ns, self.known_from_ns or now_ns)
         while self._given and self._given[0].ended_ns < now_ns - MINUTE_S * 10**9:
             self._given.popleft()
         total_j = energy_j + sum((one.energy_j for one in self._given), Fraction(0))

@@ -289,14 +289,12 @@ class RapidStimulator(MagstimStimulator):
             least_ns = LOST_PULSE_NS + PULSE_MARGIN_NS
             if self._last_pulse_ns is not None and at_ns - self._last_pulse_ns < least_ns:
                 return "nothing was sent: single pulses closer than 0.6 s can be lost"
-            return ""
+            earliest_ns = self._energy.earliest_pulses_ns(settings.intensity_pct_mso, at_ns)
+            return "" if at_ns >= earliest_ns else _too_soon("a pulse", earliest_ns - at_ns)
         earliest_ns = self._energy.earliest_ns(settings.train, settings.intensity_pct_mso, at_ns)
         if at_ns < earliest_ns:
-            return (
-                f"nothing was sent: {describe(settings.train, settings.intensity_pct_mso)} so soon "
-                "after the last train would overload the unit's supply; the shortest wait is "
-                f"{(earliest_ns - at_ns) / 1e9:.2f} s more"
-            )
+            what = describe(settings.train, settings.intensity_pct_mso)
+            return _too_soon(what, earliest_ns - at_ns)
         return ""
 
     def _given(self, commanded_ns: int, *, train: bool) -> None:
@@ -336,3 +334,10 @@ class RapidStimulator(MagstimStimulator):
 def _parameters(train: Train) -> tuple[int, int, int]:
     """Return frequency in tenths of Hz, pulses, and duration in tenths of a second."""
     return int(train.rate_hz * 10), train.bursts, int(train.nominal_s * 10)
+
+
+def _too_soon(what: str, wait_ns: int) -> str:
+    return (
+        f"nothing was sent: {what} so soon after the last train would overload the unit's supply; "
+        f"the shortest wait is {wait_ns / 1e9:.2f} s more"
+    )

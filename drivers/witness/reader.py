@@ -58,6 +58,24 @@ class Edge:
 WitnessEvent = Edge | DeviceNotice
 
 
+def witness_is_heard(link: Link, clock: Clock, stop_requested: Callable[[], bool]) -> bool:
+    """Return whether a witness speaks by itself on an open port; nothing is sent.
+
+    Raises:
+        NotConnected: The port is gone.
+        StopRequested: A stop was asked for.
+    """
+    decoder, until_ns = LineDecoder(), clock.now_ns() + IDENTITY_NS
+    while (now_ns := clock.now_ns()) < until_ns:
+        if stop_requested():
+            raise StopRequested(f"{link.name}: a stop was asked for")
+        decoder.feed(link.read(min(until_ns, now_ns + STOP_SLICE_NS)))
+        while (line := decoder.next_line()) is not None:
+            if not isinstance(line, Broken):
+                return True
+    return False
+
+
 class Witness:
     """A witness, used by one thread; opening gives one that answers and is in time, or raises.
 

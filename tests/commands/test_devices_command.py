@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import MADE_UP_CODE, VARIANTS
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
+from drivers.witness.emulator import WitnessEmulator
 from tms_console.cli import app
 
 
@@ -44,3 +45,16 @@ def test_where_nobody_answers_the_failed_step_and_the_bytes_are_told(tmp_path: P
     assert "failed: " in output
     assert "there is no such port" in output
     assert "bytes received: none" in output
+
+
+def test_a_pulse_witness_is_named_as_one(tmp_path: Path) -> None:
+    port = str(tmp_path / "w")
+    with hosted_in_thread(Host(WitnessEmulator(), PtyPort(tmp_path / "w"))):
+        code, output = told("--port", port)
+        row, *after = output[output.index(port) :].splitlines()
+        assert code == 0
+        assert "found: Pulse witness, serial number SIM-W1: it sees pulses and gives none" in row
+        assert not any("bytes received" in line for line in after[:1])
+        code, output = told("--port", port, "--json")
+        mine = next(one for one in json.loads(output) if one["port"] == port)
+    assert (mine["witness"], mine["driver"], code) == ("SIM-W1", "", 0)

@@ -15,6 +15,7 @@ from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import VARIANTS
 from drivers.simulator.faults import parse_fault
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
+from drivers.witness.emulator import WitnessEmulator, WitnessOptions
 from tms_console.delivery import probing
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import (
@@ -118,6 +119,32 @@ def test_an_emulator_on_a_port_proves_itself_and_a_mere_port_does_not(
         again = heard.a(Found)
         assert isinstance(again, Found)
         assert not again.proof
+        prober.release()
+
+
+def test_a_witness_beside_a_port_is_asked_who_it_is_first(
+    tmp_path: Path, heard: Heard, prober: Prober
+) -> None:
+    """The stimulator is looked at whether or not the witness answers."""
+    host = hosted(tmp_path)
+    host.add(WitnessEmulator(WitnessOptions(serial="W-77")), PtyPort(tmp_path / "witness"))
+    port, witness = str(tmp_path / "port"), str(tmp_path / "witness")
+    with hosted_in_thread(host):
+        prober.obey(LookAt(PortOrder(driver="magpro", port=port, witness=witness)))
+        heard.a(Found)
+        first = next(one for one in heard.all if isinstance(one, Stepped))
+        assert (first.name, first.passed) == ("Ask the pulse witness", True)
+        assert first.sentence == f"pulse witness W-77 on {witness} answers and tells its time"
+        prober.obey(LookAt(PortOrder(driver="magpro", port=port, witness="/dev/nothing-here"), 2))
+        found = heard.until(lambda one: isinstance(one, Found) and one.look == 2)
+        assert isinstance(found, Found)
+        missing = next(one for one in heard.all if isinstance(one, Stepped) and one.look == 2)
+        assert (missing.name, missing.passed) == ("Ask the pulse witness", False)
+        assert "there is no such port" in missing.sentence
+        prober.obey(LookAt(PortOrder(driver="", port=witness), 3))
+        over = heard.until(lambda one: isinstance(one, LeftAlone) and one.look == 3)
+        assert isinstance(over, LeftAlone)
+        assert over.why.startswith("Pulse witness, serial number W-77: it sees pulses and gives")
         prober.release()
 
 

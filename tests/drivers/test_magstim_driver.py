@@ -296,6 +296,22 @@ def test_a_train_too_soon_for_the_supply_is_refused_and_nothing_is_sent() -> Non
         assert desk.device.damage == ()
 
 
+def test_a_single_pulse_too_soon_after_a_heavy_train_is_refused_and_nothing_is_sent() -> None:
+    desk = Desk("super-rapid2-plus")
+    with desk.ready(TrainSettings(Train(40, Fraction(20)), 80, DEVICE)) as stimulator:
+        first = stimulator.start_train(FOREVER_NS)
+        assert first is not None
+        desk.events(stimulator, 3 * S)
+        stimulator.configure(PULSE)
+        stimulator.arm()
+        with pytest.raises(PulseRefused, match=r"a pulse so soon .* shortest wait is \d\.\d\d s"):
+            stimulator.fire(FOREVER_NS)
+        assert len(desk.device.fired) == 40
+        due_ns = first.commanded_ns + 2 * S + 4150 * MS
+        assert stimulator.fire(due_ns + 2 * MS, due_ns) is not None
+        assert len(desk.device.fired) == 41
+
+
 def test_single_pulses_that_would_be_lost_are_not_asked_for() -> None:
     desk = Desk("rapid2")
     with desk.ready(PULSE) as stimulator:

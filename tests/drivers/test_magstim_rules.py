@@ -251,9 +251,46 @@ def test_two_trains_of_different_blocks_count_too() -> None:
     )
     assert sentence is not None
     assert "train 2, 40 pulses at 10 Hz and up to 54 %MSO, 3.05 s after" in sentence
-    slow = TimedTrain(5 * S, Train(40, Fraction(1)), 100)
-    assert why_not_in_sequence(PLUS, [TimedTrain(0, hard, 80), slow]) is None
-    assert why_not_in_sequence(PLUS, [slow, TimedTrain(60 * S, hard, 80)]) is None
+
+
+BY_PULSES = Train(40, Fraction(1))
+
+
+def test_pulses_one_by_one_keep_the_wait_after_a_train_too() -> None:
+    hard = TimedTrain(0, Train(40, Fraction(20)), 80)  # its wait is over after 6.14 s
+    assert why_not_in_sequence(PLUS, [hard, TimedTrain(7 * S, BY_PULSES, 100)]) is None
+    sentence = why_not_in_sequence(PLUS, [hard, TimedTrain(6 * S, BY_PULSES, 100)])
+    assert sentence is not None
+    assert "train 2, 40 pulses at 1 Hz and up to 100 %MSO, 4.05 s after" in sentence
+    assert sentence.endswith("the shortest such interval is 4.3 s.")
+    late = replace(hard, due_ns=60 * S)
+    assert why_not_in_sequence(PLUS, [TimedTrain(5 * S, BY_PULSES, 100), late]) is None
+
+
+@given(st.integers(340, 390), st.integers(1, 120), st.integers(100, 900), st.integers(60, 100))
+def test_pulses_one_by_one_after_a_heavy_train_are_held_against_its_minute(
+    pulses: int, slow: int, tenths: int, pct_mso: int
+) -> None:
+    """340 to 390 pulses of 161.2 J are up to all of a minute's 63,000 J; by a count of its own."""
+    heavy = Train(pulses // 2 * 2, Fraction(20))
+    ends_ns = round(heavy.duration_s * S)
+    due_ns = ends_ns + tenths * S // 10
+    one = TimedTrain(due_ns, Train(slow, Fraction(1)), pct_mso, moved=True)
+    sentence = why_not_in_sequence(PLUS, [TimedTrain(0, heavy, 80), one])
+    given_j = [(k * S // 20, energy.pulse_energy_j(80)) for k in range(heavy.pulses)]
+    given_j += [(one.due_ns + k * S, energy.pulse_energy_j(pct_mso)) for k in range(slow)]
+    most_j = max(
+        sum(j for other_ns, j in given_j[: at + 1] if other_ns > ns - 60 * S)
+        for at, (ns, _) in enumerate(given_j)
+        if at >= heavy.pulses
+    )
+    if most_j > energy.MINUTE_J:
+        assert sentence is not None
+    if sentence is not None:
+        named = re.search(r"such interval is ([\d.]+) s", sentence)
+        assert named is not None
+        later = replace(one, due_ns=ends_ns + round(Fraction(named[1]) * S))
+        assert why_not_in_sequence(PLUS, [TimedTrain(0, heavy, 80), later]) is None
 
 
 HEAVY = st.builds(

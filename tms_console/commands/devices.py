@@ -48,7 +48,8 @@ def devices(
             "No serial port is listed on this machine. A pseudo-terminal is never listed: name it "
             "with --port PATH."
         )
-    if port and any(one.identity is None for one in reports if one.path in port):
+    unknown = [one for one in reports if one.identity is None and not one.witness]
+    if port and any(one.path in port for one in unknown):
         raise typer.Exit(1)
 
 
@@ -78,14 +79,14 @@ def _with_progress(
 def _show(console: Console, report: ProbeReport, description: str, *, details: bool) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
-    word, colour = ("found", "green") if report.ready else ("failed", "red")
+    word, colour = ("found", "green") if report.ready or report.witness else ("failed", "red")
     if report.identity is not None and not report.ready:
         word, colour = "not ready", "yellow"
     console.print(
         f"[bold]{escape(report.path)}[/]  [dim]{escape(description)}[/]  [{colour}]{word}[/]: "
         f"{escape(report.verdict)}"
     )
-    if report.identity is None:
+    if report.identity is None and not report.witness:
         console.print(f"    bytes received: {_bytes(report.raw)}", highlight=False)
     if not details:
         return
@@ -105,6 +106,7 @@ def _values(report: ProbeReport) -> dict[str, object]:
     return {
         "port": report.path,
         "driver": report.driver,
+        "witness": report.witness,
         "verdict": report.verdict,
         "model": "" if identity is None else identity.model,
         "serial": "" if identity is None else identity.serial,

@@ -19,6 +19,8 @@ from drivers.errors import LinkFault, NotConnected, StimulatorError, StopRequest
 from drivers.interface import DeviceStatus, Direction, Frame, Stimulator
 from drivers.probing import probe
 from drivers.serial_link import available_ports
+from drivers.witness.lines import BAUD_RATE
+from drivers.witness.reader import Witness
 from tms_console.clock import RealClock
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.place import CannotBegin, Place, open_place
@@ -293,10 +295,13 @@ class _Connection:
 
     def run(self) -> str:
         """Go through the steps, then watch; return why it ended."""
-        if isinstance(self._device, PortOrder) and not self._device.driver:
-            why = self._find_out(self._device.port)
-            if why:
-                return why
+        try:
+            if isinstance(self._device, PortOrder):
+                why = self._begin_on_port(self._device)
+                if why:
+                    return why
+        except StopRequested:
+            return "Nobody was asked any more."
         place = self._open()
         if place is None:
             return "The port could not be opened."
@@ -315,12 +320,35 @@ class _Connection:
             self._fail("Connection", str(error))
             return f"The connection was lost: {error}"
 
-    def _find_out(self, port: str) -> str:
-        """Ask the port who is there and go on with that driver; return why that is not possible."""
+    def _begin_on_port(self, order: PortOrder) -> str:
+        """See to the witness and to who is on the port; return why it does not go on.
+
+        Raises:
+            StopRequested: Nobody wants to know any more.
+        """
+        if order.witness:
+            self._see_witness(order.witness)
+        self._device = replace(order, witness=None)
+        return "" if order.driver else self._find_out(order.port)
+
+    def _see_witness(self, port: str) -> None:
+        """Ask the pulse witness who it is; without one the stimulator is looked at all the same."""
+        clock, name = RealClock(), "Ask the pulse witness"
         try:
-            report = probe(port, RealClock(), self._halt.is_set)
-        except StopRequested:
-            return "Nobody was asked any more."
+            link = registry.open_port(port, BAUD_RATE, clock)
+            with Witness(link, clock, self._keep, self._halt.is_set) as witness:
+                self._pass(name, f"{witness.name} answers and tells its time")
+        except (LinkFault, NotConnected) as error:
+            self._fail(name, str(error))
+        self._received.clear()
+
+    def _find_out(self, port: str) -> str:
+        """Ask the port who is there and go on with that driver; return why that is not possible.
+
+        Raises:
+            StopRequested: Nobody wants to know any more.
+        """
+        report = probe(port, RealClock(), self._halt.is_set)
         self._received += report.raw[-MOST_RAW:]
         if report.identity is None:
             self._fail("Find out who answers", report.verdict)

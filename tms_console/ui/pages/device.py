@@ -252,9 +252,13 @@ class DevicePage(Page):
             return
         self._looks += 1
         self.screen_now = screens.looking_at(self.screen_now, self._choice, self._looks)
-        if not self._ask(LookAt(self._choice.order, self._looks)):
+        if not self._ask(LookAt(self._looked_at(), self._looks)):
             self.screen_now = DeviceScreen(choice=self._choice, ports=self.screen_now.ports)
         self._show()
+
+    def _looked_at(self) -> EmulatorOrder | PortOrder:
+        """A port is looked at with its witness; what is built here needs none to be looked at."""
+        return self._choice.order if self._choice.simulated else self._witnessed().order
 
     def _use(self) -> None:
         one = self._witnessed()
