@@ -13,6 +13,7 @@ from pyqtgraph import PlotCurveItem
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from drivers.magstim.rapid import WHY_NOT_BEFORE
 from tests.delivery.treatments import Ready, make_ready
 from tests.screens.test_treat_during import session, shown, snapshot
 from tms_console.clinic.adverse_event import Outcome, Relatedness, What
@@ -153,6 +154,7 @@ def test_a_running_session_is_shown_and_says_what_was_pressed(qtbot: QtBot, brid
     part.show_screen(shown(), DARK)
     assert (part.word.text(), part.left.text()) == ("RESTING", "1:28")
     assert part.ring.accessibleName() == "330 of 600 pulses"
+    assert part.why.isHidden()
     pressed: list[object] = []
     part.intensity_pressed.connect(pressed.append)
     part.pause_pressed.connect(lambda: pressed.append("pause"))
@@ -163,12 +165,31 @@ def test_a_running_session_is_shown_and_says_what_was_pressed(qtbot: QtBot, brid
     part.note.returnPressed.emit()  # an empty note is none
     part.show_screen(shown(snapshot(state="paused", reason="F8 was pressed")), DARK)
     assert part.pause_button.text() == "Go on"
+    assert (part.why.isVisible(), part.why.text()) == (True, "F8 was pressed")
     part.pause_button.click()
     assert pressed == [1, "pause", "go on"]
     part.show_live(Live(delivered=3), 5)
     assert part.on_disk.value.text() == "3 / 5"
     part.show_theme(LIGHT)
     part.grab()
+
+
+def test_a_long_reason_covers_nothing_and_is_seen_whole(qtbot: QtBot, bridge: Bridge) -> None:
+    part = DuringPart(bridge)
+    qtbot.addWidget(part)
+    part.resize(1180, 560)
+    part.show()
+    part.begin()
+    part.show_screen(shown(snapshot(state="resting", waits_for=WHY_NOT_BEFORE)), DARK)
+    qtbot.waitExposed(part)
+    assert part.why.text() == WHY_NOT_BEFORE
+    assert part.why.height() >= part.why.heightForWidth(part.why.width())
+    where = part.why.geometry()
+    beside = (part.word, part.left, part.ends, part.train, part.train_next, part.percent,
+              part.dose, part.allowed, part.ring)  # fmt: skip
+    assert not any(where.intersects(one.geometry()) for one in beside)
+    part.show_screen(shown(), DARK)
+    assert part.why.isHidden()
 
 
 def test_the_focus_never_falls_from_a_step_button_to_its_neighbour(

@@ -73,7 +73,7 @@ class FindingDuring(RunningPart):
         card.body.setContentsMargins(20, 12, 20, 14)
         card.body.setSpacing(4)
         self.word = words("", "state", wraps=False)
-        self.hint = words("", "muted", wraps=False)
+        self.hint = words("", "muted")
         self.last = words("", "small", wraps=False)
         self.simulated = words("", "strong", "warn", wraps=False)
         self.set_to = words("", "huge", wraps=False)

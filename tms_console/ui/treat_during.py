@@ -113,7 +113,10 @@ class DuringPart(RunningPart):
                 grid.addLayout(dose, at, 1)
             else:
                 grid.addWidget(dose, at, 1)
-        grid.setRowStretch(len(lines) + 1, 1)
+        self.why = words("", "small")
+        self.why.hide()
+        grid.addWidget(self.why, len(lines) + 1, 0, 1, 2)
+        grid.setRowStretch(len(lines) + 2, 1)
         grid.setRowMinimumHeight(4, 26)
         grid.setColumnStretch(0, 5)
         grid.setColumnStretch(1, 6)
@@ -269,7 +272,10 @@ class DuringPart(RunningPart):
         say(self.word, screen.word, screen.state)
         self.setAccessibleDescription(f"{screen.word}, {screen.train}")
         say(self.left, screen.left)
-        say(self.ends, screen.reason or f"remaining · {screen.ends}")
+        say(self.ends, f"remaining · {screen.ends}")
+        say(self.why, screen.reason)
+        if self.why.isHidden() == bool(screen.reason):
+            self.why.setVisible(bool(screen.reason))
         say(self.train, screen.train)
         say(self.train_next, screen.train_next)
         say(self.block, screen.block.upper())
