@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from pytestqt.qtbot import QtBot
 
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import VARIANTS
-from drivers.registry import LOWEST_RAPID
+from drivers.registry import LOWEST_RAPID, open_port
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from tests.clinic.prescribing import make_practice
 from tests.ui.decisions import OFFSCREEN, PATIENCE_MS, page_of, unnamed
 from tms_console.accounts.roles import Role
+from tms_console.clock import RealClock
 from tms_console.delivery.order import EmulatorOrder, PortOrder
 from tms_console.delivery.probing import LeftAlone, Port, PortsFound
 from tms_console.records.database import open_database
@@ -149,6 +151,57 @@ def test_who_is_on_a_port_is_found_out_and_the_label_is_chosen_by_a_person(
         page.use_button.click()
         order = page.bridge.device.order
         assert order == PortOrder(driver="super-rapid2", port=str(tmp_path / "port"))
+
+
+@pytest.mark.parametrize("driver", ["", "bistim2"])
+def test_a_port_that_is_taken_pulled_out_and_put_back_is_told_and_connected_again(
+    qtbot: QtBot, tmp_path: Path, driver: str
+) -> None:
+    """Nothing is started anew for it, neither the program nor its delivering process."""
+    practice, port = make_practice(tmp_path), tmp_path / "port"
+
+    def hosted() -> Host:
+        return Host(MagstimEmulator(VARIANTS["bistim2"]), PtyPort(port))
+
+    with page_of(practice, practice.technician, DevicePage, process=True) as page:
+
+        def connect() -> None:
+            page.look_button.click()
+            assert page.screen_now.looking
+
+        def ended() -> str:
+            qtbot.waitUntil(lambda: not page.screen_now.looking, timeout=PATIENCE_MS)
+            qtbot.waitUntil(lambda: page.look_button.text() == "Connect", timeout=PATIENCE_MS)
+            return page.state.text()
+
+        with hosted_in_thread(hosted()):
+            page.path.setText(str(port))
+            page.path.returnPressed.emit()
+            page._group.buttons()[-1].click()
+            page.drivers.setCurrentIndex(page.drivers.findData(driver))
+            page.drivers.activated.emit(page.drivers.currentIndex())
+            client = page.bridge.link._client
+            assert client is not None
+            pid = client.pid
+            with contextlib.closing(open_port(str(port), 9600, RealClock())):
+                connect()  # another console holds it
+                told = f"{ended()} {page.screen_now.steps[0].sentence}"
+            assert "another program" in told
+            assert not page.screen_now.steps[0].passed
+            connect()
+            qtbot.waitUntil(lambda: page.screen_now.seen is not None, timeout=PATIENCE_MS)
+        assert ended().startswith("The connection was lost")
+        connect()
+        assert "could not be opened" in ended() or "no such port" in page.state.text()
+        with hosted_in_thread(hosted()):
+            connect()
+            qtbot.waitUntil(lambda: page.screen_now.seen is not None, timeout=PATIENCE_MS)
+            assert page.screen_now.found is not None
+            assert page.screen_now.found.model == "Magstim BiStim²"
+            page.look_button.click()
+            assert ended() == "Not looked at"
+        assert page.bridge.link._client is client
+        assert client.pid == pid
 
 
 @pytest.mark.usefixtures("qtbot")
