@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from protocols.finding_log import Decided, Verdict
+from protocols.threshold import Settings
 from tests.clinic.prescribing import make_practice, secret
 from tests.clinic.sessions import DELIVERED, UNKNOWN, Past, treated
+from tests.delivery.finding import say, search, whole
 from tests.delivery.treatments import NO_SCREENING, Ready, ago, make_ready
 from tms_console.accounts.login import sign
 from tms_console.accounts.signatures import Meaning, ToSign
@@ -22,6 +25,7 @@ from tms_console.clinic.patients import (
     edit_patient,
     patient,
 )
+from tms_console.clinic.series import record_series
 from tms_console.screens.today import (
     DONE,
     LATER,
@@ -207,6 +211,40 @@ def test_a_threshold_outside_what_was_signed_asks_for_a_new_version(ready: Ready
         "Propose a version",
         "approvals",
     )
+
+
+def test_a_threshold_that_was_accepted_and_not_recorded_is_asked_for(tmp_path: Path) -> None:
+    ready = make_ready(tmp_path, short=True)
+    acts, _ = whole(43, Settings(highest_pct_mso=90))
+    uid = search(ready, acts).result.session_uid
+    row = only(ready)
+    assert (row.group, row.status, row.action, row.page) == (
+        NEEDS_YOU,
+        "a found threshold is not on record",
+        "Record the threshold",
+        "threshold",
+    )
+    later = (datetime.now(UTC) + timedelta(days=8)).isoformat().replace("+00:00", "Z")
+    assert only(ready, later).action != "Record the threshold"
+    record_series(ready.station, ready.technician, uid)
+    assert only(ready).status == "ready"
+
+
+def test_for_a_search_that_was_rejected_nothing_is_asked(tmp_path: Path) -> None:
+    ready = make_ready(tmp_path, short=True)
+    acts, _ = whole(43, Settings(highest_pct_mso=90))
+    done = search(ready, [*acts[:4], say(Decided(Verdict.REJECTED, None, "the coil slipped"))])
+    assert done.state == "completed"
+    assert only(ready).status == "ready"
+
+
+def test_a_threshold_that_was_measured_later_makes_it_needless(tmp_path: Path) -> None:
+    ready = make_ready(tmp_path, short=True)
+    acts, _ = whole(43, Settings(highest_pct_mso=90))
+    search(ready, acts)
+    assert only(ready).action == "Record the threshold"
+    ready.measure(45, ago())
+    assert only(ready).action != "Record the threshold"
 
 
 def test_a_course_that_is_over_leaves_the_list(ready: Ready) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from protocols.canonical import moment_of
 from protocols.dose import HIGHEST_PCT_MSO
 from protocols.finding_content import Aim
-from protocols.finding_log import Decided, FindingLog, Verdict
+from protocols.finding_log import REJECTED_WORDS, Decided, FindingLog, Verdict
 from protocols.threshold import METHODS, Answer
 from tms_console.accounts.errors import NotTrusted
 from tms_console.accounts.login import Login
@@ -31,7 +31,7 @@ from tms_console.records.errors import IllegalOperation
 from tms_console.records.finding_rows import finding_log
 from tms_console.records.operations import SessionKind, SessionState
 
-__all__ = ["Series", "found_otherwise", "read_series", "record_series", "series_of"]
+__all__ = ["Series", "found_otherwise", "not_recorded", "read_series", "record_series", "series_of"]
 
 NEARLY = 1e-6
 """A replay on another computer may differ from what is on record by so much of it."""
@@ -156,6 +156,34 @@ def series_of(trusted: Trusted, database: Database, patient_uid: str) -> tuple[S
         for row in one.rows
         if row.kind is SessionKind.THRESHOLD
     )
+
+
+def not_recorded(trusted: Trusted, patient_uid: str) -> str:
+    """Return the patient's newest search if its result was accepted and is no threshold yet.
+
+    What it rests on is the audit chain alone.
+
+    Returns:
+        Its session, "" if there is nothing to record, or a threshold was measured after it.
+    """
+    searches = [
+        row
+        for one in sittings(trusted, patient_uid)
+        for row in one.rows
+        if row.kind is SessionKind.THRESHOLD and not row.open
+    ]
+    if not searches:
+        return ""
+    newest = searches[-1]
+    ended = trusted.sessions[newest.uid].ended or {}
+    accepted = ended.get("state") == SessionState.COMPLETED
+    if not accepted or str(ended.get("end_reason")).startswith(REJECTED_WORDS):
+        return ""
+    begun = moment_of(newest.started_at)
+    measured = (one.measured for one in thresholds_of(trusted, patient_uid, all_records=True))
+    if any(one.session_uid == newest.uid or moment_of(one.measured_at) > begun for one in measured):
+        return ""
+    return newest.uid
 
 
 def measurement_of(series: Series) -> Measurement:

@@ -27,6 +27,7 @@ from tms_console.clinic.patients import Patient, patients
 from tms_console.clinic.policies import policy_in_force
 from tms_console.clinic.prescriptions import ProposedVersion, prescription_uids, versions
 from tms_console.clinic.remeasuring import since_threshold
+from tms_console.clinic.series import not_recorded
 from tms_console.clinic.sittings import Sitting
 from tms_console.clinic.thresholds import newest_like
 from tms_console.records.database import Database
@@ -35,6 +36,8 @@ from tms_console.screens.closing import why_closed
 
 READY, NEEDS_YOU, WAITS, DONE, LATER = "ready", "needs you", "waits", "done", "later"
 _ORDER = (READY, NEEDS_YOU, WAITS, LATER, DONE)
+RECORDED_WITHIN = timedelta(days=7)
+"""So long it is asked for a found threshold; one that is older is rather measured again."""
 LOOK_AHEAD_DAYS = 28
 """How far the course's rules are asked for the next day; longer gaps are said as such."""
 
@@ -197,6 +200,21 @@ class _Look:
 
     def row(self, one: Patient, *, on_hold: bool) -> TodayRow | None:
         """Return the row of a patient, None if nothing is due."""
+        row = self._row(one, on_hold=on_hold)
+        if on_hold or not self._found(one.patient_uid):
+            return row
+        told = "a found threshold is not on record"
+        return self._needs(row or _plain(one), told, "Record the threshold", "threshold")
+
+    def _found(self, patient_uid: str) -> bool:
+        """Return whether somebody accepted a threshold these days and nobody put it on record."""
+        uid = not_recorded(self.trusted, patient_uid)
+        if not uid:
+            return False
+        begun = moment_of(str(self.trusted.sessions[uid].begun["started_at"]))
+        return self.now - begun < RECORDED_WITHIN
+
+    def _row(self, one: Patient, *, on_hold: bool) -> TodayRow | None:
         held = in_force(self.trusted, one.patient_uid, self.wall)
         if not held:
             return self._without(one, on_hold=on_hold)
