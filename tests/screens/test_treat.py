@@ -16,6 +16,7 @@ from tms_console.accounts.roles import Role
 from tms_console.clinic.adverse_event import AdverseEvent, What
 from tms_console.clinic.adverse_events import record_adverse_event
 from tms_console.clinic.errors import ClinicRefused
+from tms_console.clinic.patients import Medication, edit_patient, patient
 from tms_console.clinic.thresholds import record_threshold
 from tms_console.clock import RealClock
 from tms_console.delivery.aftermath import settle_left_open
@@ -208,6 +209,19 @@ def test_each_refusal_has_its_one_next_action_and_comes_first(ready: Ready) -> N
     assert (screen.doses, screen.strips) == ((), ())
     assert not screen.ready
     assert items(ready)["dose"].opens == "approvals"
+
+
+def test_a_change_of_medication_prompts_for_the_threshold_and_refuses_nothing(ready: Ready) -> None:
+    assert items(ready)["threshold"].state == "good"
+    with ready.trusting() as trusted:
+        details = patient(trusted, ready.patient_uid).details
+    taken = replace(details, medications=(Medication("bupropion", "150 mg"),))
+    edit_patient(ready.station, ready.technician, ready.patient_uid, taken)
+    one = items(ready)["threshold"]
+    assert (one.state, one.refuses, one.opens) == ("warn", False, "threshold")
+    assert one.sentence.endswith(
+        "The medication changed since; it can raise or lower the threshold."
+    )
 
 
 def test_a_threshold_that_is_due_says_so_and_still_counts(tmp_path: Path) -> None:

@@ -6,17 +6,20 @@ words.  Whether a session starts, the delivering process decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from drivers.registry import driver_entry
 from protocols.form_evaluation import DAILY, EARS, EXTRA, IDENTITY, SCREENING
 from protocols.prescription import SessionContent
+from protocols.remeasure_due import due_because
 from tms_console.accounts.book import Enrolment
 from tms_console.accounts.station import Station
 from tms_console.accounts.trust import Trusted
 from tms_console.clinic.approvals import in_force
 from tms_console.clinic.patients import patient
+from tms_console.clinic.remeasuring import since_threshold
+from tms_console.clinic.thresholds import newest_like
 from tms_console.delivery.asked_of_device import why_no_unit
 from tms_console.delivery.gate import Answer, CheckResult, not_reviewed
 from tms_console.delivery.preview import Preview, Wanted, computer_now, preview, the_coil
@@ -251,7 +254,7 @@ def before_screen(
         record_number=details.record_number,
         title=chosen.session.title,
         session_words=f"Session {shown.day.number} of {chosen.course.total_sessions}",
-        items=_items(trusted, station.database, shown, asked),
+        items=_items(trusted, station.database, shown, asked, wall),
         doses=() if session is None else block_doses(session, shown),
         facts=() if session is None else dose_facts(trusted, session, shown, wall),
         strips=()
@@ -265,9 +268,11 @@ def before_screen(
     )
 
 
-def _items(trusted: Trusted, database: Database, shown: Preview, asked: Asked) -> tuple[Item, ...]:
+def _items(
+    trusted: Trusted, database: Database, shown: Preview, asked: Asked, wall: str
+) -> tuple[Item, ...]:
     checks = (*shown.checks, *computer_now(trusted, database))
-    found = [_item(one) for one in checks]
+    found = [_prompted(trusted, shown, wall, _item(one)) for one in checks]
     found = [one for one in found if one.code not in ONLY_REFUSED or one.refuses]
     found.append(_device(trusted, shown.dose.session, asked))
     if not driver_entry(asked.driver).names_coil:
@@ -300,6 +305,24 @@ def _item(check: CheckResult) -> Item:
         # it is ticked beside Start and signed with the order
         return Item(check.code, title, sentence, "bad", "It was done", "pre-step")
     return Item(check.code, title, sentence, "bad")
+
+
+def _prompted(trusted: Trusted, shown: Preview, wall: str, item: Item) -> Item:
+    """Return the threshold's item with why it is due again, which the gate does not refuse for."""
+    if item.code != THRESHOLD or item.state != "good" or shown.policy is None:
+        return item
+    found: list[str] = []
+    for reference in shown.dose.thresholds:
+        threshold = newest_like(trusted, reference)
+        if threshold is not None:
+            since = since_threshold(trusted, threshold, shown.policy, wall, signed_alike=True)
+            found += due_because(since, shown.policy)
+    if not found:
+        return item
+    sentence = " ".join((item.sentence, *dict.fromkeys(found)))
+    return replace(
+        item, sentence=sentence, state="warn", action="Measure it again", opens=THRESHOLD
+    )
 
 
 def _coil(shown: Preview) -> Item:
