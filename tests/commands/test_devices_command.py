@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from drivers import serial_link
 from drivers.magstim.emulator import MagstimEmulator
 from drivers.magstim.options import MADE_UP_CODE, VARIANTS
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
 from drivers.witness.emulator import WitnessEmulator
 from tms_console.cli import app
+
+
+@pytest.fixture(autouse=True)
+def no_ports_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_link, "available_ports", list)
 
 
 def told(*words: str) -> tuple[int, str]:
@@ -29,7 +36,7 @@ def test_a_port_is_one_row_and_its_steps_are_told_when_asked_for(tmp_path: Path)
         assert "MagVenture" not in output
 
         code, output = told("--port", port, "--details")
-        assert "failed  MagVenture MagPro: no answer" in output
+        assert "failed  MagVenture MagPro: something answers, but not in this protocol" in output
         assert "ok  coil: a coil is connected; which one is not told" in output
 
         code, output = told("--port", port, "--json")

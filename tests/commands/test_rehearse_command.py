@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from drivers import serial_link
 from drivers.magpro.emulator import MagProEmulator
 from drivers.magpro.options import Options
 from drivers.simulator.hosting import Host, PtyPort, hosted_in_thread
@@ -182,6 +183,12 @@ def test_a_rehearsal_on_a_port_needs_the_proof_of_the_emulator_behind_it(tmp_pat
     assert list_sessions(open_database(tmp_path / "r.db")) == ()
 
 
+@pytest.fixture
+def no_ports_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_link, "available_ports", list)
+
+
+@pytest.mark.usefixtures("no_ports_of_this_machine")
 def test_devices_names_what_answers_on_a_port(tmp_path: Path) -> None:
     device = MagProEmulator(Options(serial=77))
     path = tmp_path / "magpro"
@@ -195,6 +202,7 @@ def test_devices_names_what_answers_on_a_port(tmp_path: Path) -> None:
     assert device.pulses_fired == 0
 
 
+@pytest.mark.usefixtures("no_ports_of_this_machine")
 def test_devices_says_which_step_failed_on_a_port_that_is_none(tmp_path: Path) -> None:
     code, output = run("devices", "--port", tmp_path / "nothing", "--json")
     found = next(one for one in json.loads(output) if one["port"].endswith("nothing"))
