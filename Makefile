@@ -16,10 +16,9 @@ COVERED := tms_console/delivery/*,protocols/*,drivers/*
 # What shows by itself that the core is tested.  Whole sessions by the dozen are not traced: that
 # would only cost time.
 UNTRACED := $(addprefix tests/delivery/test_,finding_forged.py finding_processes.py \
-  magstim_after.py process.py session_adversary.py session_faults.py session_library.py \
-  session_orders.py session_record_fails.py treatment_attacks.py treatment_processes.py \
-  treatment_properties.py treatment_review.py treatment_review_beside.py unreported.py \
-  witness_sessions.py)
+  magstim_after.py session_adversary.py session_faults.py session_library.py session_orders.py \
+  session_record_fails.py treatment_attacks.py treatment_processes.py treatment_properties.py \
+  treatment_review.py treatment_review_beside.py unreported.py witness_sessions.py)
 CORE_TESTS := tests/protocols tests/drivers \
   $(filter-out $(UNTRACED),$(wildcard tests/delivery/test_*.py))
 
