@@ -33,8 +33,8 @@ CLOCK_JUMP_S = 1.0
 """Wall and monotonic clock drifting apart by more than this end the session (architecture.md)."""
 
 UNCOMMANDED = (
-    "the stimulator reported a pulse that nobody commanded. Check its trigger input, foot switch "
-    "and panel."
+    "a pulse came that nobody commanded. Check the stimulator's trigger input, foot switch and "
+    "panel."
 )
 
 

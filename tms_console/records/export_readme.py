@@ -43,8 +43,9 @@ trains.csv          number, block, intensity_pct_mso, planned_start_ns, started_
                     outcome, digest (SHA-256 of the train with all its pulses)
 pulses.csv          number (from 1), train (0 or empty: outside any train), intensity_pct_mso,
                     planned_ns (due), commanded_ns (command on its way to the stimulator),
-                    observed_ns (this very pulse was seen), realised_a_us (the device's own di/dt in
-                    A/us), outcome, evidence
+                    observed_ns (this very pulse was seen or reported; of an acknowledged one, its
+                    trigger was answered), realised_a_us (the device's own di/dt in A/us), outcome,
+                    evidence
 events.csv          at_ns, kind, detail: what happened besides pulses
 chain.csv           the rows of the audit chain that state this session; each has the hash of the
                     row before it (previous_hash) and its own
