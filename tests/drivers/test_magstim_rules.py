@@ -253,6 +253,24 @@ def test_two_trains_of_different_blocks_count_too() -> None:
     assert "train 2, 40 pulses at 10 Hz and up to 54 %MSO, 3.05 s after" in sentence
 
 
+def test_the_interval_that_is_named_counts_every_train_of_the_minute() -> None:
+    """Two trains of 29,016 J and one of 9,072 J: the third must end a minute after the first."""
+    hard, soft = Train(180, Fraction(20)), Train(100, Fraction(10))
+    second = TimedTrain(28 * S, hard, 80)
+    ends_ns = second.due_ns + round(hard.duration_s * S)
+
+    def planned(gap_s: Fraction) -> list[TimedTrain]:
+        third = TimedTrain(ends_ns + round(gap_s * S), soft, 60)
+        return [TimedTrain(0, hard, 80), second, third]
+
+    sentence = why_not_in_sequence(PLUS, planned(Fraction(20)))
+    assert sentence is not None
+    assert "train 3, 100 pulses at 10 Hz and up to 60 %MSO, 20 s after" in sentence
+    assert sentence.endswith("the shortest such interval is 22.2 s.")
+    assert why_not_in_sequence(PLUS, planned(Fraction(222, 10))) is None
+    assert why_not_in_sequence(PLUS, planned(Fraction(221, 10))) is not None
+
+
 BY_PULSES = Train(40, Fraction(1))
 
 
