@@ -23,7 +23,7 @@ FINE_STEPS_HZ = 30
 TENTH = Fraction(1, 10)
 TENTH_NS = 100_000_000
 START_SLACK_NS = 100_000_000
-"""A train may start so late and the next one on time: the wait between them must hold even then."""
+"""A train or pulse may come so late and the next on time: the wait between must hold even then."""
 LONGEST_REST_NS = 55_000_000_000
 """Armed and nothing given for about 60 s, a unit disarms itself (1.5); the rest is for `about`."""
 MOST_BY_PULSES = 62
@@ -187,7 +187,7 @@ def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
     refusal = _intensity(name, pct_mso) or _pair(family, name, train)
     if refusal or train.bursts == 1:
         return refusal
-    period_s = Fraction(recharge_ns(family, pct_mso), 10**9)
+    period_s = Fraction(recharge_ns(family, pct_mso) + START_SLACK_NS, 10**9)
     if train.rate_hz * period_s <= 1:
         return None
     return (

@@ -421,10 +421,11 @@ def test_the_count_that_a_refusal_names_could_be_made(
     [
         (Family.MAGSTIM_200, THETA, 50, "single pulses only"),
         (Family.MAGSTIM_200, Train(1, Fraction(1), Burst(2, Fraction(100))), 50, "single pulses"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "needs 2 s between single pulses"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "needs 4 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "needs 2.1 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "needs 4.1 s between single pulses"),
         (Family.MAGSTIM_200, Train(1, Fraction(1)), 101, "1 to 100"),
-        (Family.BISTIM, Train(5, Fraction(1)), 20, "needs 4 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1, 2)), 49, "needs 2.1 s between single pulses"),
+        (Family.BISTIM, Train(5, Fraction(1)), 20, "needs 4.1 s between single pulses"),
         (Family.BISTIM, THETA, 50, "pairs with an interval of 1 to 999 ms"),
         (Family.BISTIM, Train(1, Fraction(1), Burst(2, Fraction(2000, 5))), 50, "whole millisec"),
     ],
@@ -441,9 +442,9 @@ def test_what_a_single_pulse_unit_cannot_make_is_refused_with_what_it_could(
     ("family", "train", "pct_mso"),
     [
         (Family.MAGSTIM_200, Train(1, Fraction(10)), 100),
-        (Family.MAGSTIM_200, Train(10, Fraction(1, 2)), 49),
-        (Family.MAGSTIM_200, Train(10, Fraction(1, 4)), 100),
-        (Family.BISTIM, Train(10, Fraction(1, 4)), 100),
+        (Family.MAGSTIM_200, Train(10, Fraction(10, 21)), 49),
+        (Family.MAGSTIM_200, Train(10, Fraction(10, 41)), 100),
+        (Family.BISTIM, Train(10, Fraction(10, 41)), 100),
         (Family.BISTIM, Train(1, Fraction(1), Burst(2, Fraction(1000, 3))), 100),
     ],
 )
