@@ -77,7 +77,7 @@ class TimedTrain:
         due_ns: When its first pulse is due, from any origin.
         train: The train; pulse by pulse if the host times it.
         intensity_pct_mso: The highest intensity that it may be given at.
-        moved: The coil is moved before it, so the device is disarmed in the rest.
+        moved: The coil may be moved before it, so the device is disarmed in the rest.
     """
 
     due_ns: int

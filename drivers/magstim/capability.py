@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -22,7 +23,7 @@ FINE_STEPS_HZ = 30
 TENTH = Fraction(1, 10)
 TENTH_NS = 100_000_000
 START_SLACK_NS = 100_000_000
-"""A train may start so late and the next one on time: the wait between them must hold even then."""
+"""A train or pulse may come so late and the next on time: the wait between must hold even then."""
 LONGEST_REST_NS = 55_000_000_000
 """Armed and nothing given for about 60 s, a unit disarms itself (1.5); the rest is for `about`."""
 MOST_BY_PULSES = 62
@@ -60,7 +61,7 @@ def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | 
     for number, (before, one) in enumerate(pairwise(trains), 2):
         _note(account, before)
         if not _allowed(account, one):
-            return _too_soon(unit, number, before, one, trains)
+            return _too_soon(unit, number, trains, account)
     return None
 
 
@@ -84,7 +85,7 @@ def _allowed(account: energy.EnergyAccount, one: TimedTrain) -> bool:
 def why_idle(name: str, trains: Sequence[TimedTrain]) -> str | None:
     """Return why a unit would disarm itself in a rest between two trains, or None (1.5)."""
     for number, (before, one) in enumerate(pairwise(trains), 2):
-        last_ns = before.due_ns + round(before.train.duration_s * 10**9)
+        last_ns = _last_ns(before)
         if not one.moved and one.due_ns - last_ns > LONGEST_REST_NS:
             rest_s = Fraction(one.due_ns - last_ns, 10**9)
             return (
@@ -101,7 +102,7 @@ def why_not_recharged(family: Family, trains: Sequence[TimedTrain]) -> str | Non
     if (idle := why_idle(name, trains)) is not None:
         return idle
     for number, (before, one) in enumerate(pairwise(trains), 2):
-        last_ns = before.due_ns + round(before.train.duration_s * 10**9)
+        last_ns = _last_ns(before)
         least_ns = recharge_ns(family, before.intensity_pct_mso) + START_SLACK_NS
         if one.due_ns - last_ns < least_ns:
             return (
@@ -128,12 +129,13 @@ def _note(account: energy.EnergyAccount, one: TimedTrain) -> None:
 
 
 def _too_soon(
-    unit: RapidUnit, number: int, before: TimedTrain, one: TimedTrain, trains: Sequence[TimedTrain]
+    unit: RapidUnit, number: int, trains: Sequence[TimedTrain], account: energy.EnergyAccount
 ) -> str:
+    """Return the refusal of train `number`, from 1, of which the account holds those before."""
+    before, one = trains[number - 2 : number]
     train, pct = one.train, one.intensity_pct_mso
-    last_ns = before.due_ns + round(before.train.duration_s * 10**9)
-    gap_s = Fraction(one.due_ns - last_ns, 10**9)
-    shortest_s = _shortest_s(before, one, trains)
+    gap_s = Fraction(one.due_ns - _last_ns(before), 10**9)
+    shortest_s = _shortest_s(before, one, trains, account)
     return (
         f"{unit.name} cannot give train {number}, {train.pulses} pulses at {_hz(train.rate_hz)} Hz "
         f"and up to {pct} %MSO, {_seconds(gap_s)} s after the last pulse before it (its supply "
@@ -141,15 +143,31 @@ def _too_soon(
     )
 
 
-def _shortest_s(before: TimedTrain, one: TimedTrain, trains: Sequence[TimedTrain]) -> Fraction:
-    """Return the shortest gap, in whole tenths of a second, with which all such trains pass."""
+def _last_ns(one: TimedTrain) -> int:
+    return one.due_ns + round(one.train.duration_s * 10**9)
+
+
+def _shortest_s(
+    before: TimedTrain,
+    one: TimedTrain,
+    trains: Sequence[TimedTrain],
+    account: energy.EnergyAccount,
+) -> Fraction:
+    """Return the shortest gap, in whole tenths of a second, with which all such trains pass.
+
+    This one passes after all that the account holds, too.
+    """
     kind = (one.train, one.intensity_pct_mso)
     alike = sum((each.train, each.intensity_pct_mso) == kind for each in trains)
     most = 1 if is_by_pulses(one.train) else MOST_IN_A_MINUTE
     after = [one] * max(1, min(most, alike - (before.train == one.train)))
+
+    def enough(gap: int) -> bool:
+        later = replace(one, due_ns=_last_ns(before) + gap * TENTH_NS)
+        return _allowed(account.copy(), later) and _pass([before, *after], gap * TENTH_NS)
+
     tenths = range(1, LONGEST_WAIT_TENTHS)
-    least = bisect_left(tenths, True, key=lambda gap: _pass([before, *after], gap * TENTH_NS))
-    return Fraction(tenths[least], 10)
+    return Fraction(tenths[bisect_left(tenths, True, key=enough)], 10)
 
 
 def _pass(trains: Sequence[TimedTrain], gap_ns: int) -> bool:
@@ -169,7 +187,7 @@ def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
     refusal = _intensity(name, pct_mso) or _pair(family, name, train)
     if refusal or train.bursts == 1:
         return refusal
-    period_s = Fraction(recharge_ns(family, pct_mso), 10**9)
+    period_s = Fraction(recharge_ns(family, pct_mso) + START_SLACK_NS, 10**9)
     if train.rate_hz * period_s <= 1:
         return None
     return (

@@ -25,14 +25,15 @@ from drivers.magstim.dialect import Command, Dialect, Family, Instrument
 from drivers.magstim.driver import ARMING_S, COIL, MagstimStimulator, Standing
 from drivers.magstim.exchange import DEFAULT_DEADLINES, Deadlines
 from drivers.magstim.replies import Answer
-from drivers.magstim.requests import Request, enable_remote, number
+from drivers.magstim.requests import DISARM, Request, enable_remote, number
 from drivers.magstim.tables import slew_ns
 from protocols.pattern import Train
 
 CHECKING_S = 0.6
 """Six requests of at most 60 ms."""
-BISTIM_MODES = {"2", "4"}
-"""BiStim master in low and in high resolution (stimulators.md 1.6)."""
+LOW_RESOLUTION = "2"
+HIGH_RESOLUTION = "4"
+"""The modes of a BiStim master (stimulators.md 1.6)."""
 SETTLE_NS = 50_000_000
 PAIR_MARGIN_NS = 15_000_000
 """A BiStim²'s first pulse comes 10 ± 1.5 ms after its command (stimulators.md 6)."""
@@ -70,11 +71,7 @@ class SingleStimulator(MagstimStimulator):
                 "unit is off)"
             )
         if self._family is Family.BISTIM:
-            mode = self._talk.ask(Request(Command.SYSTEM_MODE)).letter
-            if mode not in BISTIM_MODES:
-                raise LinkFault(f"{self._port}: the BiStim² is in mode {mode!r}, not BiStim master")
-            if mode == "4":
-                self._talk.say(Request(Command.HIGH_RESOLUTION_OFF))
+            self._leave_high_resolution()
         standing = self._look()
         family = self._family
 
@@ -95,6 +92,22 @@ class SingleStimulator(MagstimStimulator):
             names_coil=False,
             sequence_refusal=lambda trains: why_not_recharged(family, trains),
         )
+
+    def _leave_high_resolution(self) -> None:
+        """Let the interval be in whole milliseconds; in high resolution it reads back alike.
+
+        Raises:
+            LinkFault: It is no BiStim master, or stays in high resolution.
+        """
+        mode = self._talk.ask(Request(Command.SYSTEM_MODE)).letter
+        if mode == HIGH_RESOLUTION:
+            self._talk.say(DISARM)  # armed, it does not change it (1.6)
+            self._talk.say(Request(Command.HIGH_RESOLUTION_OFF))
+            mode = self._talk.ask(Request(Command.SYSTEM_MODE)).letter
+            if mode == HIGH_RESOLUTION:
+                raise LinkFault(f"{self._port}: the BiStim² stays in high resolution")
+        if mode != LOW_RESOLUTION:
+            raise LinkFault(f"{self._port}: the BiStim² is in mode {mode!r}, not BiStim master")
 
     @property
     def _identity(self) -> DeviceIdentity:

@@ -212,7 +212,10 @@ class Witness:
     # The line -----------------------------------------------------------------------------------
 
     def _ask(self, question: bytes) -> int:
-        times = self._link.write(question)
+        try:
+            times = self._link.write(question)
+        except NotConnected as error:
+            raise NotConnected(f"the pulse witness is gone: {error}") from error
         self._log(Frame(times.before_ns, Direction.SENT, question))
         return times.before_ns
 

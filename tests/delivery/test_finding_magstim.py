@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from drivers.simulator.proof import Proof
+from protocols.finding_content import Aim, FindingContent, Seen
 from protocols.finding_log import Placed
+from protocols.policy import LONGEST_INTERVAL_S, FinderRole, ThresholdFinding
+from protocols.terms import Side, ThresholdKind
 from protocols.threshold import Answer
 from tests.delivery import finding
 from tests.delivery.finding import Operator, answer, give, ordered, say, set_to
@@ -17,6 +20,7 @@ from tests.delivery.sessions import bursts, pulses_on_record, rows
 from tests.delivery.test_magstim_treatments import require_nothing, reviewed
 from tests.delivery.treatments import Ready, make_ready
 from tms_console.delivery import finding_runner
+from tms_console.delivery.asked_of_device import why_no_unit
 from tms_console.delivery.order import EmulatorOrder
 
 
@@ -92,3 +96,11 @@ def test_a_unit_that_charges_longer_than_the_policys_interval_is_refused_before(
     done = search(ready, "magstim200")
     require_nothing(done)
     assert "after up to 90 %MSO it needs 4.1 s" in done.result.reason
+
+
+def test_a_policy_that_asks_for_a_minute_between_stimuli_is_kept_by_a_magstim() -> None:
+    """A unit would disarm itself in such a rest; a search has it disarmed until the next order."""
+    bounds = ThresholdFinding(60, LONGEST_INTERVAL_S, 20, (FinderRole.TECHNICIAN,))
+    aim = Aim(ThresholdKind.RESTING_HAND, "right APB", Side.LEFT, "figure-8", Seen.EMG)
+    for driver in ("rapid2", "bistim2", "magstim200"):
+        assert why_no_unit(driver, FindingContent(aim, bounds)) == ""

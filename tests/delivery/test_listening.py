@@ -7,12 +7,20 @@ from typing import cast
 
 import pytest
 
+from drivers.errors import NotConnected
 from drivers.interface import DeviceEvent, DeviceNotice, NoticeKind, PulseReport, Stimulator
 from tms_console.delivery.in_hand import UnplannedNumbers
 from tms_console.delivery.journal import Journal
 from tms_console.delivery.listening import UNCOMMANDED, Listener
+from tms_console.delivery.settling import Settler
 from tms_console.delivery.wall import WallClock
-from tms_console.records.operations import Operation, UnplannedPulse, new_uid
+from tms_console.records.operations import (
+    EventKind,
+    Operation,
+    TrainOutcome,
+    UnplannedPulse,
+    new_uid,
+)
 
 CHARGES = DeviceNotice(7, NoticeKind.UNCOMMANDED, "the unit charges", pulses=1)
 KNOB = DeviceNotice(5, NoticeKind.INTENSITY, "the intensity was changed")
@@ -29,12 +37,23 @@ class Says:
         return said
 
 
+class Gone:
+    """A stimulator whose cable was pulled out."""
+
+    def poll(self, _until_ns: int) -> Sequence[DeviceEvent]:
+        raise NotConnected("memory: the stimulator's cable was pulled out")
+
+    def disarm(self) -> None:
+        raise NotConnected("memory: the stimulator's cable was pulled out")
+
+
 class Pad:
     """A journal that keeps what is written."""
 
     def __init__(self) -> None:
         self.uid = new_uid()
         self.written: list[Operation] = []
+        self.noted: list[tuple[EventKind, str]] = []
 
     def now_ns(self) -> int:
         return 10
@@ -50,6 +69,9 @@ class Pad:
 
     def write(self, operation: Operation) -> None:
         self.written.append(operation)
+
+    def note(self, kind: EventKind, detail: str) -> None:
+        self.noted.append((kind, detail))
 
 
 @pytest.mark.parametrize(
@@ -72,3 +94,17 @@ def test_every_pulse_that_nobody_commanded_is_on_record(
     written = [one for one in pad.written if isinstance(one, UnplannedPulse)]
     assert [(one.evidence.value, one.observed_ns) for one in written] == rows
     assert [one.number for one in written] == [601 + index for index in range(len(rows))]
+
+
+def test_what_came_beside_the_trouble_is_on_record_even_if_the_stimulator_is_lost_then() -> None:
+    """A train ended by the first of several messages, and nobody answers any more."""
+    pad, numbers = Pad(), UnplannedNumbers(600)
+    gone, journal = cast("Stimulator", Gone()), cast("Journal", pad)
+    listener = Listener(gone, journal, cast("WallClock", None), "figure-8", numbers)
+    listener.keep([CHARGES])
+    listener.lost = True
+    Settler(gone, journal, listener).settle_all(TrainOutcome.FAILED)
+    assert [type(one) for one in pad.written] == [UnplannedPulse]
+    [(kind, detail)] = pad.noted
+    assert kind is EventKind.FAULT
+    assert detail.startswith(CHARGES.sentence)

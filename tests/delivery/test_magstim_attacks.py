@@ -150,3 +150,21 @@ def test_the_unlock_code_is_in_nothing_that_the_delivering_process_was_started_w
         client.close()
     assert VARIABLE.encode() in told, "it finds the file by its name"
     assert not [part for part in PARTS if part.encode() in told]
+
+
+@pytest.mark.parametrize("variant", ["magstim200", "bistim2"])
+@pytest.mark.parametrize(
+    "rate", [Fraction(1, 3), Fraction(1, 4), Fraction(10, 41), Fraction(6, 25)]
+)
+def test_pulses_as_fast_as_the_gate_lets_pass_are_all_given(
+    tmp_path: Path, variant: str, rate: Fraction
+) -> None:
+    """The unit recharges from its pulse, which comes some milliseconds after its command."""
+    train = content(Train(4, rate), bounds=(30, 79))
+    done = MagstimRehearsal(content=train, database=tmp_path / "r.db", variant=variant).run()
+    if done.state == "none":
+        assert "s between single pulses" in done.result.reason
+        assert done.emulator.fired == ()
+        return
+    assert done.state == "completed", done.result.reason
+    assert len(done.emulator.fired) == 4

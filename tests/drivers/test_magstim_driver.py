@@ -276,6 +276,31 @@ def test_a_pair_is_one_command_and_reads_back() -> None:
         assert {first.intensity_pct_mso, second.intensity_pct_mso} == {45}
 
 
+@pytest.mark.parametrize("armed", [False, True])
+def test_pairs_of_a_unit_that_was_left_in_high_resolution_are_as_far_apart_as_asked(
+    armed: bool,
+) -> None:
+    """Its resolution is not changed while it is armed (1.6), and its interval reads back alike."""
+    desk = Desk("bistim2")
+    desk.device._unit.high_resolution = True
+    if armed:
+        desk.device._unit.arm()
+    with desk.ready(PAIR) as stimulator:
+        assert stimulator.start_train(FOREVER_NS) is not None
+        desk.events(stimulator, S)
+        first, second = desk.device.fired
+        assert second.at_ns - first.at_ns == 3 * MS
+
+
+def test_a_unit_that_stays_in_high_resolution_is_not_used() -> None:
+    desk = Desk("bistim2")
+    desk.device._unit.high_resolution = True
+    desk.device._unit.disarm = lambda: None  # type: ignore[method-assign]
+    desk.device._unit.arm()
+    with pytest.raises(LinkFault, match="high resolution"):
+        desk.open()
+
+
 # What is refused ------------------------------------------------------------------------------
 
 

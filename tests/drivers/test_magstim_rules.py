@@ -253,6 +253,24 @@ def test_two_trains_of_different_blocks_count_too() -> None:
     assert "train 2, 40 pulses at 10 Hz and up to 54 %MSO, 3.05 s after" in sentence
 
 
+def test_the_interval_that_is_named_counts_every_train_of_the_minute() -> None:
+    """Two trains of 29,016 J and one of 9,072 J: the third must end a minute after the first."""
+    hard, soft = Train(180, Fraction(20)), Train(100, Fraction(10))
+    second = TimedTrain(28 * S, hard, 80)
+    ends_ns = second.due_ns + round(hard.duration_s * S)
+
+    def planned(gap_s: Fraction) -> list[TimedTrain]:
+        third = TimedTrain(ends_ns + round(gap_s * S), soft, 60)
+        return [TimedTrain(0, hard, 80), second, third]
+
+    sentence = why_not_in_sequence(PLUS, planned(Fraction(20)))
+    assert sentence is not None
+    assert "train 3, 100 pulses at 10 Hz and up to 60 %MSO, 20 s after" in sentence
+    assert sentence.endswith("the shortest such interval is 22.2 s.")
+    assert why_not_in_sequence(PLUS, planned(Fraction(222, 10))) is None
+    assert why_not_in_sequence(PLUS, planned(Fraction(221, 10))) is not None
+
+
 BY_PULSES = Train(40, Fraction(1))
 
 
@@ -403,10 +421,11 @@ def test_the_count_that_a_refusal_names_could_be_made(
     [
         (Family.MAGSTIM_200, THETA, 50, "single pulses only"),
         (Family.MAGSTIM_200, Train(1, Fraction(1), Burst(2, Fraction(100))), 50, "single pulses"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "needs 2 s between single pulses"),
-        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "needs 4 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1)), 49, "needs 2.1 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1, 3)), 80, "needs 4.1 s between single pulses"),
         (Family.MAGSTIM_200, Train(1, Fraction(1)), 101, "1 to 100"),
-        (Family.BISTIM, Train(5, Fraction(1)), 20, "needs 4 s between single pulses"),
+        (Family.MAGSTIM_200, Train(5, Fraction(1, 2)), 49, "needs 2.1 s between single pulses"),
+        (Family.BISTIM, Train(5, Fraction(1)), 20, "needs 4.1 s between single pulses"),
         (Family.BISTIM, THETA, 50, "pairs with an interval of 1 to 999 ms"),
         (Family.BISTIM, Train(1, Fraction(1), Burst(2, Fraction(2000, 5))), 50, "whole millisec"),
     ],
@@ -423,9 +442,9 @@ def test_what_a_single_pulse_unit_cannot_make_is_refused_with_what_it_could(
     ("family", "train", "pct_mso"),
     [
         (Family.MAGSTIM_200, Train(1, Fraction(10)), 100),
-        (Family.MAGSTIM_200, Train(10, Fraction(1, 2)), 49),
-        (Family.MAGSTIM_200, Train(10, Fraction(1, 4)), 100),
-        (Family.BISTIM, Train(10, Fraction(1, 4)), 100),
+        (Family.MAGSTIM_200, Train(10, Fraction(10, 21)), 49),
+        (Family.MAGSTIM_200, Train(10, Fraction(10, 41)), 100),
+        (Family.BISTIM, Train(10, Fraction(10, 41)), 100),
         (Family.BISTIM, Train(1, Fraction(1), Burst(2, Fraction(1000, 3))), 100),
     ],
 )

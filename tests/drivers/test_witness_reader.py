@@ -126,6 +126,17 @@ def test_another_protocol_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Witness(MemoryLink(emulator, clock), clock, lambda _: None, lambda: False)
 
 
+def test_a_witness_that_cannot_be_asked_any_more_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    def gone(_data: bytes) -> None:
+        raise NotConnected("port 2: cannot write: Input/output error")
+
+    monkeypatch.setattr(bench.link, "write", gone)
+    with pytest.raises(NotConnected, match="the pulse witness is gone: port 2: cannot write"):
+        bench.until(bench.clock.now_ns() + 2 * S)
+
+
 def test_a_stop_ends_the_opening() -> None:
     clock, emulator = VirtualClock(), WitnessEmulator()
     emulator.silent = True

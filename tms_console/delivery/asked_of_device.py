@@ -8,6 +8,7 @@ from __future__ import annotations
 from drivers.interface import TimedTrain
 from drivers.registry import driver_entry
 from protocols.deliverable import Content
+from protocols.finding_content import FindingContent
 from protocols.pattern import Train
 
 
@@ -21,12 +22,16 @@ def loads_of(content: Content) -> list[tuple[Train, int]]:
 
 
 def sequence_of(content: Content) -> list[TimedTrain]:
-    """Return every train of the whole session, at the highest %MSO that it may be moved to."""
+    """Return every train of the whole session, at the highest %MSO that it may be moved to.
+
+    In the search for a threshold the stimulator is disarmed until the next stimulus is ordered.
+    """
+    on_demand = isinstance(content, FindingContent)
     block, sequence = 1, []
     for one in content.schedule().trains:
         highest = content.blocks[one.block - 1].highest_pct_mso
         moved, block = one.block != block, one.block
-        sequence.append(TimedTrain(int(one.due_ns[0]), one.train, highest, moved))
+        sequence.append(TimedTrain(int(one.due_ns[0]), one.train, highest, moved or on_demand))
     return sequence
 
 

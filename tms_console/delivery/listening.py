@@ -159,14 +159,22 @@ class Listener:
     def last_words(self) -> None:
         """Put on record what it has said and nobody has heard; the session has ended.
 
+        What was kept of it is here even if the stimulator is lost.
+
         Raises:
             LinkFault: No usable answer.
             NotConnected: It is gone.
         """
-        for event in self.poll(self._journal.now_ns()):
-            trouble = self._hear_outside(event)
-            if trouble:
-                self._journal.note(EventKind.FAULT, trouble)
+        while self._kept:
+            self._last_word(self._kept.pop(0))
+        if not self.lost:
+            for event in self.poll(self._journal.now_ns()):
+                self._last_word(event)
+
+    def _last_word(self, event: DeviceEvent) -> None:
+        trouble = self._hear_outside(event)
+        if trouble:
+            self._journal.note(EventKind.FAULT, trouble)
 
     def weigh(self, notice: DeviceNotice) -> str:
         """Put a message on record by its weight; return what forbids going on, or ""."""

@@ -84,8 +84,7 @@ class Settler:
             self.settle(TrainEnd.LOST if self._listener.lost else TrainEnd.CUT, cut_ns)
         if self.train is not None and self.train.on_record:
             self._end_train(outcome)
-        if not self._listener.lost:
-            self._hear_last_words()
+        self._hear_last_words()
 
     def _hear_last_words(self) -> None:
         try:

@@ -16,6 +16,9 @@ from tms_console.records.database import Database
 from tms_console.records.errors import RecordsError
 from tms_console.records.tables import PULSE, SESSION, TRAIN
 
+NOT_KNOWN_NS = 2**63 - 1
+"""Later than any time: for a pulse without a time of a session whose end nobody saw."""
+
 
 class NoSuchSession(RecordsError):
     """No session of this uid is on record here."""
@@ -48,7 +51,8 @@ class PastSession:
         authority_digest: Digest of what it delivered, None if it had none.
         resumed_by: The session that goes on from it, None if none does.
         given: Its pulses that were given, or may have been, in order.
-        last_given_unix_ns: When the last of them was given at the latest, None if there is none.
+        last_given_unix_ns: When the last of them was given at the latest, None if there is none;
+            `NOT_KNOWN_NS`, which has not come yet, if nobody knows.
     """
 
     uid: str
@@ -118,8 +122,8 @@ def _last_given_unix_ns(row: Row[Any], at_ns: Sequence[int | None]) -> int | Non
     """Return when the last pulse was given; one without a time may have been the session's end."""
     begun_ns = _unix_ns(row.origin_wall)
     given = [begun_ns + one for one in at_ns if one is not None]
-    if None in at_ns and row.ended_at is not None:
-        given.append(_unix_ns(row.ended_at))
+    if None in at_ns:
+        given.append(NOT_KNOWN_NS if row.ended_at is None else _unix_ns(row.ended_at))
     return max(given, default=None)
 
 
