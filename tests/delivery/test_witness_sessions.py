@@ -103,6 +103,23 @@ def test_every_pulse_is_witnessed_at_its_time(
     assert ("pulse witness SIM-W1 on memory sees every pulse",) in words
 
 
+@pytest.mark.parametrize(
+    ("content", "name", "pulse"),
+    [(seldom(), "magstim200", 1), (seldom(), "magstim200", 3), (slow(), "rapid2", 8)],
+    ids=["first", "last", "last of a Rapid²"],
+)
+def test_a_pulse_that_was_taken_and_not_seen_fails_the_session_the_last_one_too(
+    session: Witnessed, content: SessionContent, name: str, pulse: int
+) -> None:
+    result = session.run(content, name, f"drop_pulse@{pulse}")
+    assert result.state is SessionState.FAILED
+    assert "the pulse witness saw none" in result.reason
+    pulses = pulses_on_record(session.database, result.session_uid)
+    given = [one.evidence for one in pulses if one.outcome == "delivered"]
+    assert given == ["witnessed"] * (pulse - 1) + ["acknowledged"]
+    assert {one.outcome for one in pulses} <= {"delivered", "not_delivered"}
+
+
 @pytest.mark.parametrize("name", ["magpro", "rapid2"])
 def test_a_pulse_that_did_not_come_is_missed_within_a_period(session: Witnessed, name: str) -> None:
     result = session.run(plain(2, 20), name, "drop_pulse@5")

@@ -280,7 +280,12 @@ class Giver:
             hand.shot.first_pulse, hand.intensity_pct_mso, receipt.realised_a_us
         )
         self._journal.flush_frames()
-        return ShotDoubtful(f"{doubt}. {DOSE_REMEDY}") if doubt else self._over(hand)
+        if doubt:
+            return ShotDoubtful(f"{doubt}. {DOSE_REMEDY}")
+        unseen = self._follower.witnessed and not receipt.witnessed
+        if unseen and (trouble := self._listener.watch(self._journal.now_ns(), may_ask=False)):
+            return ShotDoubtful(trouble)  # after the last pulse nobody would listen any more
+        return self._over(hand)
 
     def _start(self, hand: InHand, limit_ns: int, due_ns: int) -> Event:
         receipt = self._stimulator.start_train(limit_ns, due_ns)
