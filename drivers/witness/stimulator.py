@@ -40,6 +40,9 @@ taken, the pulse's own delay and the line (up to 18 ms over a USB adapter)."""
 NEAR_NS = 120_000_000
 """An edge belongs to the device's own report if they are no further apart: reports take up to
 80 ms (stimulators.md 2.4)."""
+LATE_NS = 500_000_000
+"""A report that a stalled line held up belongs to an edge so long before that has none yet; whoever
+takes it for another pulse counts one that was not given."""
 GRAIN_NS = 1_000_000
 """An edge may seem to come so long before its command: the time base is no better, and no device
 fires so soon (stimulators.md 6)."""
@@ -55,7 +58,7 @@ class WitnessedStimulator:
     """Joins a stimulator and a witness; satisfies `drivers.interface.Stimulator`.
 
     Args:
-        stimulator: The opened stimulator; left to whoever opened it.
+        stimulator: The opened stimulator; closed with this, and disarmed by that.
         witness: The opened witness; closed with this.
         clock: The clock of both.
         stop_requested: As for every driver.
@@ -75,6 +78,7 @@ class WitnessedStimulator:
         self._slice_ns = VIRTUAL_SLICE_NS if clock.virtual else SLICE_NS
         self._events: deque[DeviceEvent] = deque()
         self._edges: deque[int] = deque(maxlen=EDGES_KEPT)
+        self._unreported: deque[int] = deque(maxlen=EDGES_KEPT)
         self._unmatched: deque[PulseReport] = deque()
         self._owed_from_ns: int | None = None
         self._gone = False
@@ -135,6 +139,8 @@ class WitnessedStimulator:
             if not self._stop_requested():
                 self._events.append(DeviceNotice(self._clock.now_ns(), NoticeKind.WITNESS, UNSEEN))
             return receipt
+        if receipt.reported:
+            self._is_of_edge(seen_ns)
         return replace(receipt, observed_ns=seen_ns, witnessed=True)
 
     def start_train(self, not_after_ns: int, due_ns: int | None = None) -> StartReceipt | None:
@@ -189,15 +195,31 @@ class WitnessedStimulator:
         for event in self._seen(now_ns):
             if isinstance(event, Edge):
                 self._edges.append(event.at_ns)
+                self._unreported.append(event.at_ns)
                 if not self._is_owed(event.at_ns):
                     self._events.append(PulseReport(event.at_ns, witnessed=True))
             else:
                 self._events.append(event)
         while self._unmatched and self._unmatched[0].at_ns <= now_ns - NEAR_NS:
             report = self._unmatched.popleft()
-            if not any(abs(report.at_ns - edge_ns) <= NEAR_NS for edge_ns in self._edges):
+            if not self._is_of_edge(report.at_ns):
                 self._events.append(report)
                 self._events.append(DeviceNotice(now_ns, NoticeKind.WITNESS, UNSEEN))
+
+    def _is_of_edge(self, at_ns: int) -> bool:
+        """Return whether what the device reported then is a pulse that the witness saw.
+
+        Of a burst there may be fewer reports than edges, or more than one beside one edge.
+        """
+        near = [edge_ns for edge_ns in self._unreported if abs(at_ns - edge_ns) <= NEAR_NS]
+        late = [edge_ns for edge_ns in self._unreported if 0 <= at_ns - edge_ns <= LATE_NS]
+        if near:
+            self._unreported.remove(min(near, key=lambda edge_ns: abs(at_ns - edge_ns)))
+        elif any(abs(at_ns - edge_ns) <= NEAR_NS for edge_ns in self._edges):
+            return True
+        elif late:
+            self._unreported.remove(late[0])
+        return bool(near or late)
 
     def _seen(self, now_ns: int) -> Sequence[WitnessEvent]:
         """Return what the witness saw; one that went away is a doubt and no lost stimulator."""

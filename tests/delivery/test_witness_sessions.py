@@ -208,6 +208,20 @@ def test_a_lost_answer_is_no_doubt_where_the_witness_saw_the_pulse(session: Witn
     assert any("the pulse witness saw the pulse" in detail for (detail,) in events)
 
 
+@pytest.mark.parametrize("fault", ["late_reply@40", "late_reply@5", "swallow_reply@40"])
+def test_a_report_that_a_stalled_line_held_up_is_of_no_further_pulse(
+    session: Witnessed, fault: str
+) -> None:
+    """It comes 0.3 s after the edge that it is of, and the stimulator gave nothing more."""
+    result = session.run(plain(2, 20), "magpro", fault)
+    assert result.state is SessionState.COMPLETED, result.reason
+    pulses = pulses_on_record(session.database, result.session_uid)
+    fired = session.device.fired if session.device else ()
+    assert len(pulses) == len(fired) == 40
+    assert {(one.outcome, one.evidence) for one in pulses} == {("delivered", "witnessed")}
+    assert not rows(session.database, "SELECT detail FROM session_event WHERE kind = 'fault'")
+
+
 def test_a_real_witness_on_a_simulated_stimulator_is_refused(
     session: Witnessed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
