@@ -301,3 +301,9 @@ def test_a_count_of_bursts_never_vouches_for_a_pulse_of_a_device_that_reports_pu
     assert [index for index, one in enumerate(settled.outcomes) if one == UNKNOWN] == sorted(
         missing
     )
+
+
+def test_a_count_that_is_too_low_where_every_pulse_was_seen_leaves_none_of_them_unknown() -> None:
+    settled = settle_train(seen(matched="RRRR", counted=3))
+    assert picture(settled) == "RRRR"
+    assert settled.doubt == "the stimulator counts 3 stimuli where 4 pulses were commanded"

@@ -145,7 +145,8 @@ def _settle_whole(seen: TrainSeen) -> Settled:
         words = f"the stimulator counts {extra} more stimuli than were commanded"
         return _settled(seen, missing, frozenset(), uncommanded=extra, doubt=words)
     words = f"the stimulator counts {seen.counted} stimuli where {total} pulses were commanded"
-    return _settled(seen, frozenset(), missing, doubt=f"{words}; {_unknown_words(seen)}")
+    doubt = f"{words}; {_unknown_words(seen)}" if missing else words
+    return _settled(seen, frozenset(), missing, doubt=doubt)
 
 
 def _settle_lost(seen: TrainSeen) -> Settled:
