@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 
 from tms_console.delivery.order import SessionOrder
 from tms_console.ui.beginning import Beginning
-from tms_console.ui.bridge import Bridge
+from tms_console.ui.bridge import Bridge, ChosenDevice
 from tms_console.ui.link import SessionView
 from tms_console.ui.page import Page
 from tms_console.ui.parts import Message, button, clear
@@ -47,6 +47,7 @@ class DeliveringPage(Page):
         self._user = ""
         self._unseen_of = ""
         self._returning = False
+        self._read_for: object = None
         self.stack = QStackedWidget()
         self.column.addWidget(self.stack)
         self.message = QWidget()
@@ -151,6 +152,21 @@ class DeliveringPage(Page):
             self._returning = True
             self.bridge.set_patient(uid)
             self._returning = False
+
+    def _enter(self) -> None:
+        """Read again; the list of the same patient, person and stimulator stays in view meanwhile.
+
+        Nothing can be ordered from it: Prepare reads once more.
+        """
+        same = self._read_for == self._reading_for and self.stack.currentWidget() is self.before
+        if not same:
+            self._tell_reading()
+        self.look()
+
+    @property
+    def _reading_for(self) -> tuple[str, str, ChosenDevice]:
+        bridge = self.bridge
+        return bridge.patient_uid, bridge.user_uid, bridge.device
 
     def _tell_reading(self) -> None:
         self._tell(READING, "")

@@ -294,6 +294,18 @@ def fill(layout: QLayout, widgets: Iterable[QWidget]) -> None:
         layout.addWidget(widget)
 
 
+def put_whole(layout: QLayout, made: QLayout) -> None:
+    """Put what was built into a layout in place of what is in it, as one widget.
+
+    Qt lays a whole page out for each widget that is added to what is in view.
+    """
+    clear(layout)
+    made.setContentsMargins(0, 0, 0, 0)
+    holder = QWidget()
+    holder.setLayout(made)
+    put(layout, holder)
+
+
 class Message(QWidget):
     """An empty, loading or error state in the middle of a page or card, with one thing to do."""
 

@@ -15,9 +15,9 @@ from tms_console.screens.patient_forms import NEEDS, OF_SECTION, Entry
 from tms_console.screens.patient_record import SEARCH, WITH_PHOTO
 from tms_console.screens.patients import PatientScreen
 from tms_console.ui.bridge import Bridge
-from tms_console.ui.parts import Answer, Card, Finding, button, clear, fill, words
+from tms_console.ui.parts import Answer, Card, Finding, button, fill, put_whole, words
 from tms_console.ui.tables import WordsView
-from tms_console.ui.theme import SPACE
+from tms_console.ui.theme import SPACE, Tokens
 
 
 class PatientSheet(QWidget):
@@ -33,6 +33,7 @@ class PatientSheet(QWidget):
         super().__init__(parent)
         self.bridge = bridge
         self._shown: PatientScreen | None = None
+        self._shown_to: tuple[str, Tokens] | None = None
         self._section = "Prescriptions"
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -53,12 +54,10 @@ class PatientSheet(QWidget):
         self.alerts = QVBoxLayout()
         self.who.body.addLayout(self.alerts)
         self.facts = QHBoxLayout()
-        self.facts.setSpacing(4 * SPACE)
         self.who.body.addLayout(self.facts)
         column.addWidget(self.who)
         record = Card()
         self.tabs = QHBoxLayout()
-        self.tabs.setSpacing(SPACE // 2)
         record.body.addLayout(self.tabs)
         self.table = WordsView("Record of the patient", self.bridge.tokens)
         self.table.wrap_rows()
@@ -119,17 +118,22 @@ class PatientSheet(QWidget):
             self.bridge.go("threshold")
 
     def show_screen(self, screen: PatientScreen) -> None:
-        """Display a patient in place of the last."""
-        self._shown = screen
+        """Display a patient in place of the last; the same one, to the same person, stays."""
+        to = self.bridge.user_uid, self.bridge.tokens
+        if (self._shown, self._shown_to) == (screen, to):
+            return
+        self._shown, self._shown_to = screen, to
         self.who_name.setText(screen.name)
         told = [Finding(one, "warn") for one in screen.alerts]
         if screen.closed:
             told.insert(0, Finding(f"No current patient: {screen.closed}", "bad"))
         fill(self.alerts, told)
-        clear(self.facts)
+        facts = QHBoxLayout()
+        facts.setSpacing(4 * SPACE)
         for one in screen.facts:
-            self.facts.addLayout(_stacked(one.label, one.value, one.state))
-        self.facts.addStretch(1)
+            facts.addLayout(_stacked(one.label, one.value, one.state))
+        facts.addStretch(1)
+        put_whole(self.facts, facts)
         self.change.setVisible(self.bridge.may(Permission.EDIT_PATIENT) and not screen.closed)
         self.treat.setVisible(self.bridge.may(Permission.DELIVER_SESSION) and not screen.closed)
         self.find_button.setVisible(
@@ -143,7 +147,8 @@ class PatientSheet(QWidget):
     def _show_tabs(self, screen: PatientScreen) -> None:
         for old in self.group.buttons():
             self.group.removeButton(old)
-        clear(self.tabs)
+        tabs = QHBoxLayout()
+        tabs.setSpacing(SPACE // 2)
         for title, table in screen.sections:
             number = f"  {len(table.lines)}" if table.lines else ""
             made = button(f"{title}{number}", lambda: None, "tab", title)
@@ -151,8 +156,9 @@ class PatientSheet(QWidget):
             made.setChecked(title == self._section)
             made.clicked.connect(lambda _checked=False, one=title: self.show_section(one))
             self.group.addButton(made)
-            self.tabs.addWidget(made)
-        self.tabs.addStretch(1)
+            tabs.addWidget(made)
+        tabs.addStretch(1)
+        put_whole(self.tabs, tabs)
         self.show_section(self._section)
 
     @Slot(str)

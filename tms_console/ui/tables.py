@@ -122,6 +122,7 @@ class WordsView(QTableView):
         super().__init__(parent)
         self.words = WordsModel(Table(("",), (), empty=READING), tokens, self)
         self.setModel(self.words)
+        self._shown: tuple[Table, Tokens] | None = None
         self.setAccessibleName(name)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -140,7 +141,10 @@ class WordsView(QTableView):
         self.horizontalHeader().setStretchLastSection(True)
 
     def show_table(self, table: Table, tokens: Tokens) -> None:
-        """Show a table; columns share the width as they ask for it."""
+        """Show a table; columns share the width as they ask for it.  The same one stays."""
+        if self._shown == (table, tokens):
+            return
+        self._shown = table, tokens
         chosen = self.chosen
         self.words.show_table(table, tokens)
         self._share_width()

@@ -79,14 +79,18 @@ class BeforePart(TwoSteps):
         self.title.setText(screen.title)
         going_on = " · goes on from where it ended" if screen.resumes else ""
         self.session.setText(f"{screen.session_words}{going_on}")
-        self._show_choices(screen)
+        chosen = screen.shown.prescription.uid
+        if last is None or (last.choices, last.shown.prescription.uid) != (screen.choices, chosen):
+            self._show_choices(screen)
         if last is None or (last.facts, last.strips) != (screen.facts, screen.strips):
             self._show_dose(screen)
         if last is None or last.ranges != screen.ranges or last.doses != screen.doses:
             self._show_today(screen)
-        fill(self._changed, [words(one) for one in screen.changed])
-        told = [Fact(*one) for one in screen.position]
-        fill(self._position, told or [words("No positioning is on record.", "muted")])
+        if last is None or last.changed != screen.changed:
+            fill(self._changed, [words(one) for one in screen.changed])
+        if last is None or last.position != screen.position:
+            told = [Fact(*one) for one in screen.position]
+            fill(self._position, told or [words("No positioning is on record.", "muted")])
         self.show_step(screen.step)
 
     def _show(self) -> None:

@@ -90,8 +90,7 @@ class ThresholdPage(DeliveringPage):
             self.running.show(shown=True)
             return
         self._show_whose_ended()
-        self._tell_reading()
-        self.look()
+        self._enter()
         self._again.start()
 
     def left(self) -> None:
@@ -153,6 +152,7 @@ class ThresholdPage(DeliveringPage):
             self._show(self.after)
             return
         self.before.show_screen(screen)
+        self._read_for = self._reading_for
         self._show(self.before)
         soon = any(one.code == "interval" and one.refuses for one in screen.items)
         if self._shown:

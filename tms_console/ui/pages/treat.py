@@ -91,8 +91,7 @@ class TreatPage(DeliveringPage):
             pass  # what was typed stays
         else:
             self._show_whose_ended()
-            self._tell_reading()
-            self.look()
+            self._enter()
         self._again.start()
 
     @property
@@ -183,6 +182,7 @@ class TreatPage(DeliveringPage):
                 self._show(self.after)
             case BeforeScreen():
                 self.before.show_screen(screen)
+                self._read_for = self._reading_for
                 self._show(self.before)
 
     def _settle(self) -> None:
