@@ -160,7 +160,7 @@ def probe(
             raw += heard.received
             if found > most:
                 most, words = found, why
-    if most in {Found.SILENT, Found.FOREIGN}:
+    if most in {Found.SILENT, Found.FOREIGN, Found.GONE}:  # gone: perhaps only the unlock code is
         heard = _Heard()
         if serial := _witness(path, clock, heard, stop_requested):
             told = f"Pulse witness, serial number {serial}"

@@ -133,6 +133,7 @@ class MagstimStimulator(ABC):
         self._was_ready = False
         """It was ready, and nothing has been commanded since that could change that."""
         self._power_set: int | None = None
+        self._program_set: tuple[int, ...] = ()
         self._heard_ns = clock.now_ns()
         try:
             self._talk.hush()
@@ -143,6 +144,15 @@ class MagstimStimulator(ABC):
             raise
         self._in_control = True
         self._talk.events.clear()  # a locked unit is silent until it is unlocked
+
+    @property
+    @abstractmethod
+    def _program(self) -> tuple[int, ...]:
+        """What the unit is set to besides power A, as it last said."""
+
+    @abstractmethod
+    def _program_words(self, program: tuple[int, ...]) -> str:
+        """Say it to a person."""
 
     @abstractmethod
     def _open(self) -> Capabilities:
@@ -233,6 +243,7 @@ class MagstimStimulator(ABC):
             self._power_set = standing.power_pct_mso
             self._was_ready = False  # that makes it charge too
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.INTENSITY, words))
+        self._note_program(standing, now_ns)
         if self._train_ends_ns is not None:  # after that: such a train is not the one that was set
             if standing.running:
                 self._talk.events.append(TrainRunning(self._talk.asked_ns))
@@ -246,6 +257,20 @@ class MagstimStimulator(ABC):
             if Instrument.REMOTE not in standing.instrument:
                 words = "the unit was disarmed: it left remote control (1 s without a command?)"
             self._talk.events.append(DeviceNotice(now_ns, NoticeKind.DISARMED, words))
+
+    def _note_program(self, standing: Standing, now_ns: int) -> None:
+        """Note, once, that something besides the power is otherwise than it was read back.
+
+        In a train and the lock-out after it no reply is believed about what is set.
+        """
+        program = self._program
+        if self._power_set is None or standing.running or standing.waiting:
+            return
+        if program != self._program_set:
+            before, now = (self._program_words(one) for one in (self._program_set, program))
+            self._program_set = program
+            words = f"the unit was set to {before} and is set to {now} now"
+            self._talk.events.append(DeviceNotice(now_ns, NoticeKind.SETTINGS, words))
 
     def _note_uncommanded(self, standing: Standing, now_ns: int) -> None:
         """Note what shows that somebody else set the unit off: foot switch, trigger input, panel.

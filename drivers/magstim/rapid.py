@@ -176,6 +176,20 @@ class RapidStimulator(MagstimStimulator):
         self._parameters = TrainParameters.of(answer)
         return Standing(answer.instrument, answer.rapid, self._parameters.power_pct_mso)
 
+    @property
+    def _program(self) -> tuple[int, ...]:
+        """Frequency, pulses and duration as the unit has them; () for single pulses."""
+        now = self._parameters
+        if now.duration_tenths_s == 0:
+            return ()
+        return now.frequency_tenths_hz, now.pulses, now.duration_tenths_s
+
+    def _program_words(self, program: tuple[int, ...]) -> str:
+        if not program:
+            return "single pulses"
+        frequency, pulses, duration = program
+        return f"{pulses} pulses at {frequency / 10:g} Hz in {duration / 10:g} s"
+
     # Setting it -------------------------------------------------------------------------------
 
     def configure(self, settings: TrainSettings) -> TrainSettings:
@@ -199,6 +213,7 @@ class RapidStimulator(MagstimStimulator):
         if self._armed and before.power_pct_mso != pct:
             self._await_ready(slew_ns(before.power_pct_mso, pct))
         self._set_to, self._power_set = settings, settings.intensity_pct_mso
+        self._program_set = self._program
         return found
 
     def _await_no_train(self) -> None:

@@ -128,6 +128,15 @@ class SingleStimulator(MagstimStimulator):
         in_pair = ends_ns is not None and self._talk.asked_ns < ends_ns + PAIR_MARGIN_NS
         return Standing(answer.instrument, None, answer.numbers[0], in_pair)
 
+    @property
+    def _program(self) -> tuple[int, ...]:
+        """Power B and the interval in ms."""
+        return self._numbers[1:]
+
+    def _program_words(self, program: tuple[int, ...]) -> str:
+        power_b, interval_ms = program
+        return f"power B {power_b} %MSO and an interval of {interval_ms} ms"
+
     def configure(self, settings: TrainSettings) -> TrainSettings:
         """Set what differs, read everything back and compare; see `Stimulator.configure`."""
         refusal = why_not_single(self._family, settings.train, settings.intensity_pct_mso)
@@ -153,6 +162,7 @@ class SingleStimulator(MagstimStimulator):
         if self._armed and before[0] != wanted[0]:
             self._await_ready(slew_ns(before[0], wanted[0]))
         self._set_to, self._power_set = settings, settings.intensity_pct_mso
+        self._program_set = self._program
         return settings
 
     def _wanted(self, settings: TrainSettings) -> tuple[int, int, int]:

@@ -146,8 +146,8 @@ def test_trains_that_break_the_energy_rule_are_refused_before_arming(tmp_path: P
         ("itbs-600", "bistim2", 45, "cannot make 3 pulses at 50 Hz in one"),
         ("itbs-600", "magstim200", 45, "makes single pulses only"),
         ("h1-18hz", "rapid2-115v", 55, "cannot make 18 Hz at 66 %MSO: at most 16 Hz could be"),
-        ("hf10-standard", "magstim200", 45, "cannot make 10 Hz: at 54 %MSO it needs 3 s"),
-        ("lf1-right", "bistim2", 45, "cannot make 1 Hz: at 50 %MSO it needs 4 s"),
+        ("hf10-standard", "magstim200", 45, "cannot make 10 Hz: at 54 %MSO it needs 3.1 s"),
+        ("lf1-right", "bistim2", 45, "cannot make 1 Hz: at 50 %MSO it needs 4.1 s"),
     ],
 )
 def test_what_a_unit_cannot_make_is_refused_before_arming_with_what_would(

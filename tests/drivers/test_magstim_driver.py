@@ -380,6 +380,31 @@ def test_a_knob_that_somebody_turns_in_a_session_is_noticed_once(variant: str) -
         assert desk.events(stimulator, S) == []
 
 
+@pytest.mark.parametrize(
+    ("variant", "settings", "what", "value", "words"),
+    [
+        ("rapid2", TRAIN, "pulses", 60, "is set to 60 pulses at 10 Hz in 4 s now"),
+        ("rapid2-v7", TRAIN, "frequency_tenths", 120, "is set to 40 pulses at 12 Hz in 4 s now"),
+        ("rapid2", PULSE, "duration_tenths", 10, "was set to single pulses and is set to"),
+        ("bistim2", PAIR, "interval", 30, "is set to power B 45 %MSO and an interval of 30 ms now"),
+        ("bistim2", PAIR, "power_b_pct", 70, "is set to power B 70 %MSO"),
+    ],
+)
+def test_what_somebody_sets_besides_the_power_is_noticed_once_before_it_is_given(
+    variant: str, settings: TrainSettings, what: str, value: int, words: str
+) -> None:
+    desk = Desk(variant)
+    with desk.ready(settings) as stimulator:
+        assert hasattr(desk.device._unit, what)
+        setattr(desk.device._unit, what, value)
+        notices = [one for one in desk.events(stimulator, 3 * S) if isinstance(one, DeviceNotice)]
+        assert [one.kind for one in notices] == [NoticeKind.SETTINGS]
+        assert words in notices[0].sentence
+        assert stimulator.configure(settings) == settings
+        assert desk.events(stimulator, S) == []
+        assert desk.device.fired == ()
+
+
 @pytest.mark.parametrize("fault", ["coil_hot@0", "coil_removed@0", "interlock_open@0"])
 def test_a_unit_that_does_not_arm_says_what_it_can_of_the_reason(fault: str) -> None:
     desk = Desk("rapid2", fault)

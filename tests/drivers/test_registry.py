@@ -206,6 +206,14 @@ def test_a_pulse_witness_is_told_from_a_stimulator_and_asked_only_after_it_was_h
     assert (report.steps[-1].name, report.steps[-1].passed) == ("pulse witness", True)
 
 
+def test_a_pulse_witness_is_found_where_the_unlock_code_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMS_CONSOLE_MAGSTIM_UNLOCK_FILE", str(tmp_path / "nothing"))
+    with hosted_in_thread(Host(WitnessEmulator(), PtyPort(tmp_path / "w"))):
+        assert probe(str(tmp_path / "w"), CLOCK).witness == "SIM-W1"
+
+
 def test_nothing_is_sent_to_who_does_not_say_that_it_is_a_witness() -> None:
     witness = WitnessEmulator()
     witness.silent = True
