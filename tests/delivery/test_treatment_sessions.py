@@ -43,7 +43,9 @@ from tests.delivery.treatments import (
     midday_zone,
     run_as_real,
 )
+from tms_console.accounts import followed, looking
 from tms_console.accounts.book import Book, Enrolment
+from tms_console.accounts.trust import Trusted
 from tms_console.accounts.whole_file import verify_whole
 from tms_console.clinic import day as days
 from tms_console.clinic.adverse_events import (
@@ -572,6 +574,31 @@ def test_what_concerns_nothing_of_the_session_does_not_end_it(ready: Ready) -> N
         ready.measure(50, ago(seconds=1))
 
     assert ready.treat(publish=in_train(1, add)).state == "completed"
+
+
+def test_all_of_the_record_is_read_once_however_much_is_written_meanwhile(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stimulator that is armed and must hear something every second cannot wait for more."""
+    whole, again = [], []
+    read, follow = looking.read_trusted, Trusted.follow
+
+    def note_whole(*given: Any) -> Trusted:
+        whole.append(given)
+        return read(*given)
+
+    def note_again(self: Trusted, *given: Any) -> None:
+        again.append(given)
+        follow(self, *given)
+
+    def write() -> None:
+        event = AdverseEvent(ready.patient_uid, What.HEADACHE, 1, ago(seconds=1))
+        record_adverse_event(ready.station, ready.technician, event)
+
+    monkeypatch.setattr(followed, "read_trusted", note_whole)
+    monkeypatch.setattr(Trusted, "follow", note_again)
+    assert ready.treat(publish=in_train(1, write)).state == "completed"
+    assert (len(whole), len(again)) == (1, 2)
 
 
 def test_a_stricter_policy_approved_meanwhile_counts_from_the_next_train_on(ready: Ready) -> None:

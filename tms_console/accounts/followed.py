@@ -1,7 +1,8 @@
 """One state of a record after another, checked whole once and then followed row by row.
 
-For a program that looks at the record all the time, as the window does: the cost of a look is that
-of what was written since.  Never for the gate, which reads all of it at the start of a session.
+For a program that looks at the record all the time, as the window does, and a session before each
+of its trains: the cost of a look is that of what was written since.  The gate's own look at the
+start of a session knows nothing from before, so it reads all of it.
 
 What a followed look notices is all that `trust.trusting` notices of what is new: the chain's end
 against what is kept outside, the schema, every new audit row by its link, the newest seal and its

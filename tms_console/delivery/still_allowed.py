@@ -63,7 +63,10 @@ class StillAllowed:
         self._answers: tuple[CheckResult, ...] = ()
 
     def again(self) -> tuple[CheckResult, ...]:
-        """Return the answers; reads all of it only the first time and if somebody wrote."""
+        """Return the answers; looked at again the first time, and if somebody wrote what matters.
+
+        The station follows what the gate read: a Magstim that is armed cannot wait for more.
+        """
         try:
             links = written_since(self._station.database, self._seen)
             if not self._answers or any(map(self._matters, links.registry)):

@@ -68,6 +68,8 @@ def examine(
 def believed(database: Database) -> Iterator[Station]:
     """Open the signed record for what is about to be given; what it refuses becomes CannotBegin.
 
+    The first look at it reads all of it; those before each train follow it.
+
     Raises:
         NotBelieved: The record cannot be believed.
         CannotBegin: It does not hold what is asked for.
@@ -79,7 +81,7 @@ def believed(database: Database) -> Iterator[Station]:
             "clinic's"
         )
     try:
-        station = Station(database, require_anchor(database.uid))
+        station = Station(database, require_anchor(database.uid)).following()
         require_the_clinic(database)
         require_sound(database)
         yield station
