@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -61,7 +60,7 @@ def why_not_in_sequence(unit: RapidUnit, trains: Sequence[TimedTrain]) -> str | 
     for number, (before, one) in enumerate(pairwise(trains), 2):
         _note(account, before)
         if not _allowed(account, one):
-            return _too_soon(unit, number, trains, account)
+            return _too_soon(unit, number, trains)
     return None
 
 
@@ -128,14 +127,12 @@ def _note(account: energy.EnergyAccount, one: TimedTrain) -> None:
         account.note_pulse(one.due_ns + pulse * period_ns, one.intensity_pct_mso)
 
 
-def _too_soon(
-    unit: RapidUnit, number: int, trains: Sequence[TimedTrain], account: energy.EnergyAccount
-) -> str:
-    """Return the refusal of train `number`, from 1, of which the account holds those before."""
+def _too_soon(unit: RapidUnit, number: int, trains: Sequence[TimedTrain]) -> str:
+    """Return the refusal of train `number`, from 1."""
     before, one = trains[number - 2 : number]
     train, pct = one.train, one.intensity_pct_mso
     gap_s = Fraction(one.due_ns - _last_ns(before), 10**9)
-    shortest_s = _shortest_s(before, one, trains, account)
+    shortest_s = _shortest_s(number, trains)
     return (
         f"{unit.name} cannot give train {number}, {train.pulses} pulses at {_hz(train.rate_hz)} Hz "
         f"and up to {pct} %MSO, {_seconds(gap_s)} s after the last pulse before it (its supply "
@@ -147,38 +144,37 @@ def _last_ns(one: TimedTrain) -> int:
     return one.due_ns + round(one.train.duration_s * 10**9)
 
 
-def _shortest_s(
-    before: TimedTrain,
-    one: TimedTrain,
-    trains: Sequence[TimedTrain],
-    account: energy.EnergyAccount,
-) -> Fraction:
-    """Return the shortest gap, in whole tenths of a second, with which all such trains pass.
+def _shortest_s(number: int, trains: Sequence[TimedTrain]) -> Fraction:
+    """Return the shortest gap, in whole tenths of a second, that lets train `number` pass.
 
-    This one passes after all that the account holds, too.
+    All trains like it that follow each other there are moved to that gap, from the second of them
+    on, or from the first if that is the one; those before them stay where they are.
     """
+    failing = number - 1
+    one, first = trains[failing], failing
     kind = (one.train, one.intensity_pct_mso)
-    alike = sum((each.train, each.intensity_pct_mso) == kind for each in trains)
+    while first and (trains[first - 1].train, trains[first - 1].intensity_pct_mso) == kind:
+        first -= 1
+    alike = sum((each.train, each.intensity_pct_mso) == kind for each in trains[first:])
     most = 1 if is_by_pulses(one.train) else MOST_IN_A_MINUTE
-    after = [one] * max(1, min(most, alike - (before.train == one.train)))
 
     def enough(gap: int) -> bool:
-        later = replace(one, due_ns=_last_ns(before) + gap * TENTH_NS)
-        return _allowed(account.copy(), later) and _pass([before, *after], gap * TENTH_NS)
+        gap_ns, account = gap * TENTH_NS, energy.EnergyAccount()
+        at_ns = trains[first].due_ns
+        if first == failing:
+            at_ns = _last_ns(trains[failing - 1]) + gap_ns
+        for before in trains[:first]:
+            _note(account, before)
+        for _ in range(max(failing - first + 1, min(alike, most))):
+            now = TimedTrain(at_ns, one.train, one.intensity_pct_mso)
+            if not _allowed(account, now):
+                return False
+            _note(account, now)
+            at_ns = _last_ns(now) + gap_ns
+        return True
 
     tenths = range(1, LONGEST_WAIT_TENTHS)
     return Fraction(tenths[bisect_left(tenths, True, key=enough)], 10)
-
-
-def _pass(trains: Sequence[TimedTrain], gap_ns: int) -> bool:
-    """Return whether trains may follow each other with that gap, the first being given at once."""
-    account, at_ns = energy.EnergyAccount(), 0
-    for before, one in pairwise(trains):
-        _note(account, TimedTrain(at_ns, before.train, before.intensity_pct_mso))
-        at_ns += round(before.train.duration_s * 10**9) + gap_ns
-        if not _allowed(account, TimedTrain(at_ns, one.train, one.intensity_pct_mso)):
-            return False
-    return True
 
 
 def why_not_single(family: Family, train: Train, pct_mso: int) -> str | None:
