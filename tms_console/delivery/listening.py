@@ -33,7 +33,7 @@ CLOCK_JUMP_S = 1.0
 """Wall and monotonic clock drifting apart by more than this end the session (architecture.md)."""
 
 UNCOMMANDED = (
-    "a pulse came that nobody commanded. Check the stimulator's trigger input, foot switch and "
+    "the stimulator gave a pulse that nobody commanded. Check its trigger input, foot switch and "
     "panel."
 )
 
